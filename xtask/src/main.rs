@@ -1,0 +1,45 @@
+//! `cargo xtask`: set-up, the WebAssembly module, and the tests of this workspace.
+//!
+//! Each command is a module with a `clap` struct and its `run`; a new one is a line in [`Task`]
+//! and a line in [`main`].
+
+mod envoy;
+mod module;
+mod setup;
+mod step;
+mod toolchain;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The commands of the Coalmine workspace.
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    disable_help_subcommand = true
+)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    Setup(setup::Setup),
+    Module(module::Module),
+    Envoy(envoy::Envoy),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().task {
+        Task::Setup(task) => task.run(),
+        Task::Module(task) => task.run(),
+        Task::Envoy(task) => task.run(),
+    };
+    outcome.unwrap_or_else(|problem| {
+        eprintln!("error: {problem:#}");
+        ExitCode::FAILURE
+    })
+}

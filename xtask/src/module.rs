@@ -1,0 +1,81 @@
+//! `cargo xtask module`: builds the WebAssembly module that Envoy loads.
+
+mod shrink;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use coalmine_integration::workspace;
+
+use crate::setup;
+use crate::step::Step;
+use crate::toolchain;
+
+/// Build the WebAssembly module and write it, checked and shrunk, to target/coalmine.wasm
+#[derive(Args)]
+pub(crate) struct Module {}
+
+/// The sizes of a module, in bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct Sizes {
+    /// As the linker left it.
+    pub(crate) linked: usize,
+    /// As it is shipped.
+    pub(crate) shipped: usize,
+}
+
+impl Module {
+    pub(crate) fn run(self) -> Result<ExitCode> {
+        let step = Step::begin("building the module");
+        let Sizes { linked, shipped } = build(&step)?;
+        step.end("done");
+        let path = workspace::module_path();
+        println!(
+            "{}: {shipped} bytes ({linked} before unused exports were removed)",
+            path.strip_prefix(workspace::root())
+                .unwrap_or(&path)
+                .display(),
+        );
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Builds the module to [`workspace::module_path`], with whichever toolchain is there or can be
+/// installed. The file is replaced at once, and only when its bytes change.
+///
+/// # Errors
+/// No toolchain, code that does not compile, or a module that Envoy would refuse.
+pub(crate) fn build(step: &Step) -> Result<Sizes> {
+    let toolchain = setup::toolchain(step)?;
+    let mut command = toolchain.cargo(&["build", "--package", "coalmine-module"]);
+    command.args(["--profile", "wasm"]);
+    step.run(&mut command)?.required()?;
+    let linked = fs::read(linked_path()).context("cargo built no module")?;
+    let shipped = shrink::shrink(&linked)?;
+    replace(&workspace::module_path(), &shipped)?;
+    Ok(Sizes {
+        linked: linked.len(),
+        shipped: shipped.len(),
+    })
+}
+
+/// Where cargo leaves the module.
+fn linked_path() -> PathBuf {
+    let profile = toolchain::target_dir().join(toolchain::TARGET).join("wasm");
+    profile.join("coalmine_module.wasm")
+}
+
+fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    if fs::read(path).is_ok_and(|present| present == bytes) {
+        return Ok(());
+    }
+    let new = path.with_extension("wasm.new");
+    let written = fs::write(&new, bytes).and_then(|()| fs::rename(&new, path));
+    if let Err(error) = written {
+        bail!("cannot write {}: {error}", path.display());
+    }
+    Ok(())
+}
