@@ -1,0 +1,40 @@
+//! A child process that may not outlive this one, however this one ends.
+//!
+//! Linux's parent-death signal follows the thread that started the child, not the process, and
+//! asks for unsafe code. So a shell waits on a pipe instead: the system closes the pipe when this
+//! process is gone, even by SIGKILL, and the shell then kills the child.
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context, Result};
+
+/// Watches over one process until dropped.
+#[derive(Debug)]
+pub(crate) struct Guardian {
+    shell: Child,
+}
+
+impl Guardian {
+    /// Kills `pid` and removes its `folder` as soon as this process is gone.
+    pub(crate) fn of(pid: u32, folder: &Path) -> Result<Self> {
+        const SCRIPT: &str = r#"read -r _; kill -KILL "$1"; rm -r -- "$2""#;
+        let shell = Command::new("sh")
+            .args(["-c", SCRIPT, "guardian", &pid.to_string()])
+            .arg(folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .context("cannot start the shell that guards a child process")?;
+        Ok(Self { shell })
+    }
+}
+
+impl Drop for Guardian {
+    fn drop(&mut self) {
+        // Before the pipe closes, or it would take its ward for an orphan. `wait` would close it.
+        let _ = self.shell.kill();
+        let _ = self.shell.wait();
+    }
+}

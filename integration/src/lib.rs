@@ -1,0 +1,31 @@
+//! Coalmine on the real things: a real Envoy, real upstreams, real connections.
+//!
+//! What the tests, `cargo xtask demo` and `cargo xtask bench` stand on. Everything listens on
+//! 127.0.0.1 with a free port, and ends when its value is dropped. All functions block, so call
+//! them from ordinary threads, not from inside a tokio runtime.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`workspace`] | where things are in this repository |
+//! | [`envoy_binary`] | the Envoy binary, found or fetched |
+//! | [`envoy`] | a running Envoy, its log and its end |
+//! | [`admin`] | Envoy's admin interface: readiness, listeners, stats |
+//! | [`upstream`] | a small HTTP server that reports what it received |
+//! | [`client`] | requests over kept connections, with headers of any bytes |
+//! | [`raw`] | bytes as they are onto a socket, for hostile requests |
+//! | [`load`] | steady requests in the background, and what became of each |
+//! | [`swap`] | a file replaced by an atomic rename, as Envoy watches for it |
+//! | [`discovery`] | a filter's config replaced, and Envoy's verdict on it |
+
+pub mod admin;
+pub mod client;
+pub mod discovery;
+pub mod envoy;
+pub mod envoy_binary;
+mod guardian;
+pub mod load;
+pub mod raw;
+mod runtime;
+pub mod swap;
+pub mod upstream;
+pub mod workspace;
