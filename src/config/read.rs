@@ -1,0 +1,294 @@
+//! Documents to canaries: the envelope, and what canaries must agree on among themselves.
+
+use super::fields::{Field, Report, nearest_or_all};
+use super::read_spec::{label, read_spec};
+use super::{API_VERSION, CANARY_KIND, Canary, VARIANT_HEADER};
+use crate::diagnostic::{Diagnostic, Place, Severity, any_error};
+use crate::node::{Node, Span, Value};
+use crate::policy::{MAX_SLOTS, host_names, reads_too_much};
+use std::collections::BTreeMap;
+
+/// What the plugin's config says in `kind`.
+pub const PLUGIN_KIND: &str = "Plugin";
+
+/// Everything that one plugin decides by.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Canaries {
+    /// The request header that carries a decision to the route.
+    pub variant_header: String,
+    /// The canaries, in the order read.
+    pub canaries: Vec<Canary>,
+}
+
+impl Default for Canaries {
+    fn default() -> Self {
+        Self {
+            variant_header: VARIANT_HEADER.to_owned(),
+            canaries: Vec::new(),
+        }
+    }
+}
+
+/// Where a name was claimed first.
+struct Claim {
+    canary: String,
+    place: Place,
+}
+
+/// Reads documents, each with the number of its source, and checks them one by one and against each
+/// other. What could be read is returned beside the problems; use it only if none is an error.
+pub fn read<'n>(
+    documents: impl IntoIterator<Item = (usize, &'n Node)>,
+) -> (Canaries, Vec<Diagnostic>) {
+    let mut canaries = Canaries::default();
+    let mut found = Vec::new();
+    let mut hosts = BTreeMap::new();
+    let mut names = BTreeMap::new();
+    for (source, node) in documents {
+        let mut report = Report {
+            source,
+            found: &mut found,
+        };
+        let root = Field::root(node);
+        for field in canary_documents(&root, &mut report, &mut canaries.variant_header) {
+            let Some(canary) = read_canary(&field, &mut report, &canaries.variant_header) else {
+                continue;
+            };
+            if reads_too_much(&canary) {
+                report.error(
+                    field.key_place(),
+                    "reads-too-much",
+                    format!("it reads more than {MAX_SLOTS} different headers, cookies and query parameters"),
+                    "let rules look at fewer of them".to_owned(),
+                );
+            }
+            claim_name(&field, &canary, &mut names, &mut report);
+            claim_hosts(&field, &canary, &mut hosts, &mut report);
+            canaries.canaries.push(canary);
+        }
+    }
+    (canaries, found)
+}
+
+/// Reads what the plugin is configured with; no bytes at all are a plugin without canaries.
+///
+/// # Errors
+/// Every problem, if one of them is an error.
+pub fn read_json(bytes: &[u8]) -> Result<Canaries, Vec<Diagnostic>> {
+    if bytes.trim_ascii().is_empty() {
+        return Ok(Canaries::default());
+    }
+    let node: Node = serde_json::from_slice(bytes).map_err(|error| {
+        vec![Diagnostic {
+            severity: Severity::Error,
+            code: "not-json",
+            place: Place::default(),
+            message: format!("the plugin's config is not JSON: {error}"),
+            help: None,
+        }]
+    })?;
+    let (canaries, found) = read([(0, &node)]);
+    if any_error(&found) {
+        return Err(found);
+    }
+    Ok(canaries)
+}
+
+/// The canaries of a document: itself, or the list in a plugin's config.
+fn canary_documents<'n>(
+    root: &Field<'n>,
+    report: &mut Report<'_>,
+    variant_header: &mut String,
+) -> Vec<Field<'n>> {
+    let kind = root.peek().and_then(|fields| fields.get("kind"));
+    let plugin = Value::String(PLUGIN_KIND.to_owned());
+    if kind.is_none_or(|kind| kind.node.value != plugin) {
+        return vec![root.clone()];
+    }
+    let known = ["apiVersion", "kind", "variantHeader", "canaries"];
+    let Some(fields) = root.fields(report, &known) else {
+        return Vec::new();
+    };
+    envelope(root, report, &[PLUGIN_KIND]);
+    if let Some(field) = fields.get("variantHeader")
+        && let Some(name) = super::read_spec::header_name(&field, report)
+    {
+        *variant_header = name;
+    }
+    fields
+        .get("canaries")
+        .and_then(|field| field.list(report))
+        .unwrap_or_default()
+}
+
+fn read_canary(field: &Field<'_>, report: &mut Report<'_>, variant_header: &str) -> Option<Canary> {
+    let fields = field.fields(report, &["apiVersion", "kind", "metadata", "spec"])?;
+    envelope(field, report, &[CANARY_KIND]);
+    let metadata = fields
+        .required(report, "metadata", "write `metadata: {name: reviews}`")
+        .and_then(|field| read_metadata(&field, report));
+    let spec = fields
+        .required(
+            report,
+            "spec",
+            "write `spec:` with `hosts`, `variants`, `default`, ...",
+        )
+        .and_then(|field| read_spec(&field, report, variant_header));
+    let (name, namespace) = metadata?;
+    Some(Canary {
+        name,
+        namespace,
+        spec: spec?,
+    })
+}
+
+/// Checks `apiVersion` and `kind`.
+fn envelope(field: &Field<'_>, report: &mut Report<'_>, kinds: &[&str]) {
+    let Some(fields) = field.peek() else {
+        return;
+    };
+    for (name, wanted) in [("apiVersion", &[API_VERSION][..]), ("kind", kinds)] {
+        let help = format!("write `{name}: {}`", wanted.first().unwrap_or(&""));
+        if let Some(field) = fields.required(report, name, &help)
+            && let Some(text) = field.text(report)
+            && !wanted.contains(&text)
+        {
+            report.error(
+                field.value_place(),
+                "unknown-kind",
+                format!("`{text}` is not a `{name}` that is known here"),
+                nearest_or_all(text, wanted),
+            );
+        }
+    }
+}
+
+fn read_metadata(field: &Field<'_>, report: &mut Report<'_>) -> Option<(String, Option<String>)> {
+    // Labels and annotations are Kubernetes' business; they mean nothing here and do no harm.
+    let known = ["name", "namespace", "labels", "annotations"];
+    let fields = field.fields(report, &known)?;
+    let name = fields
+        .required(report, "name", "write `name: reviews`")
+        .and_then(|field| label(&field, report));
+    let namespace = fields
+        .get("namespace")
+        .map(|field| label(&field, report).ok_or(()))
+        .transpose();
+    Some((name?, namespace.ok()?))
+}
+
+fn claim_name(
+    field: &Field<'_>,
+    canary: &Canary,
+    names: &mut BTreeMap<String, Claim>,
+    report: &mut Report<'_>,
+) {
+    let full = canary.full_name();
+    let place = field
+        .peek()
+        .and_then(|fields| fields.get("metadata")?.peek()?.get("name"))
+        .map(|name| (name.path.clone(), name.node.span))
+        .unwrap_or_default();
+    if let Some(first) = names.get(&full) {
+        report.error(
+            (&place.0, place.1),
+            "repeated-canary",
+            format!(
+                "there are two canaries `{full}`{}",
+                elsewhere(first, report.source)
+            ),
+            "give one of them another name or namespace".to_owned(),
+        );
+    } else {
+        let place = Place {
+            source: report.source,
+            path: place.0,
+            span: place.1,
+        };
+        names.insert(
+            full.clone(),
+            Claim {
+                canary: full,
+                place,
+            },
+        );
+    }
+}
+
+fn claim_hosts(
+    field: &Field<'_>,
+    canary: &Canary,
+    hosts: &mut BTreeMap<String, Claim>,
+    report: &mut Report<'_>,
+) {
+    let listed = field
+        .peek()
+        .and_then(|fields| fields.get("spec")?.peek()?.get("hosts"))
+        .map(|hosts| hosts.items())
+        .unwrap_or_default();
+    let full = canary.full_name();
+    for host in listed {
+        let Value::String(text) = &host.node.value else {
+            continue;
+        };
+        for name in host_names(text, canary.namespace.as_deref()) {
+            match hosts.get(&name) {
+                Some(first) if first.canary != full => {
+                    report.error(
+                        host.value_place(),
+                        "host-conflict",
+                        format!(
+                            "host `{name}` is claimed by two canaries, `{}` and `{full}`{}",
+                            first.canary,
+                            elsewhere(first, report.source)
+                        ),
+                        "a host has one canary: join them, or take the host out of one".to_owned(),
+                    );
+                    break;
+                }
+                Some(_) => {}
+                None => {
+                    let (path, span) = host.value_place();
+                    let place = Place {
+                        source: report.source,
+                        path: path.to_owned(),
+                        span,
+                    };
+                    let canary = full.clone();
+                    hosts.insert(name, Claim { canary, place });
+                }
+            }
+        }
+    }
+}
+
+/// Where the first one stands, if that can be told in words.
+fn elsewhere(first: &Claim, source: usize) -> String {
+    let line = |span: Span| format!("line {}", span.line);
+    match (first.place.source == source, first.place.span.map(line)) {
+        (true, Some(line)) => format!(" (the first is on {line})"),
+        (true, None) => format!(" (the first is at {})", first.place.path),
+        (false, Some(line)) => format!(" (the first is in another file, on {line})"),
+        (false, None) => String::new(),
+    }
+}
+
+// === impl Canary ===
+
+impl Canary {
+    /// `namespace/name`, or the name alone: its label in metrics and its default salt.
+    pub fn full_name(&self) -> String {
+        match &self.namespace {
+            Some(namespace) => format!("{namespace}/{}", self.name),
+            None => self.name.clone(),
+        }
+    }
+
+    /// What its users are drawn by.
+    pub fn salt(&self) -> String {
+        match &self.spec.salt {
+            Some(salt) => salt.clone(),
+            None => self.full_name(),
+        }
+    }
+}

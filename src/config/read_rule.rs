@@ -1,0 +1,251 @@
+//! `rules`: conditions, tests and what they give.
+
+use super::fields::{Field, Fields, Report};
+use super::implies::{implies, never_matches};
+use super::read_spec::{Context, deciding_header, known_variant, read_shares, token};
+use super::{Condition, Named, Outcome, Rule, Test};
+use crate::policy::compile_regex;
+
+const CONDITIONS: &[&str] = &[
+    "all", "any", "not", "header", "cookie", "query", "path", "method", "host",
+];
+const TESTS: &[&str] = &[
+    "exact", "prefix", "suffix", "contains", "in", "regex", "present",
+];
+/// Conditions within conditions: enough for any policy that a person can still read.
+const MAX_DEPTH: usize = 16;
+
+pub(super) fn read_rules(
+    field: &Field<'_>,
+    context: &Context<'_>,
+    report: &mut Report<'_>,
+) -> Vec<Rule> {
+    let mut rules: Vec<Rule> = Vec::new();
+    for field in field.list(report).unwrap_or_default() {
+        let Some(rule) = read_rule(&field, context, report) else {
+            continue;
+        };
+        if rules.iter().any(|earlier| earlier.name == rule.name) {
+            report.error(
+                field.key_place(),
+                "repeated-rule",
+                format!("there is a rule `{}` already", rule.name),
+                "give it another name: it is the reason that decisions are counted by".to_owned(),
+            );
+        }
+        let earlier = rules
+            .iter()
+            .find(|earlier| implies(&rule.when, &earlier.when));
+        if let Some(earlier) = earlier {
+            report.error(
+                field.key_place(),
+                "unreachable-rule",
+                format!(
+                    "rule `{}` is never reached: whatever it matches, `{}` above it matches first",
+                    rule.name, earlier.name
+                ),
+                "put it above the other, or take it out".to_owned(),
+            );
+        } else if never_matches(&rule.when) {
+            report.error(
+                field.key_place(),
+                "unreachable-rule",
+                format!("rule `{}` can match no request at all", rule.name),
+                "its conditions contradict each other: take one out".to_owned(),
+            );
+        }
+        rules.push(rule);
+    }
+    rules
+}
+
+fn read_rule(field: &Field<'_>, context: &Context<'_>, report: &mut Report<'_>) -> Option<Rule> {
+    let fields = field.fields(report, &["name", "when", "route", "shares"])?;
+    let name = fields
+        .required(report, "name", "write `name: staff`")
+        .and_then(|field| rule_name(&field, report));
+    let when = fields
+        .required(
+            report,
+            "when",
+            "write `when: {header: {name: x-user-group, exact: staff}}`",
+        )
+        .and_then(|field| read_condition(&field, context, report, 0));
+    let outcome = read_outcome(field, &fields, context, report);
+    Some(Rule {
+        name: name?,
+        when: when?,
+        outcome: outcome?,
+    })
+}
+
+fn read_outcome(
+    field: &Field<'_>,
+    fields: &Fields<'_>,
+    context: &Context<'_>,
+    report: &mut Report<'_>,
+) -> Option<Outcome> {
+    match (fields.get("route"), fields.get("shares")) {
+        (Some(route), None) => {
+            let name = route.text(report)?;
+            known_variant(name, &route, context.variants, report).map(Outcome::Route)
+        }
+        (None, Some(shares)) => read_shares(&shares, context, report).map(Outcome::Shares),
+        (Some(_), Some(shares)) => {
+            report.error(
+                shares.key_place(),
+                "one-too-many",
+                "a rule gives a variant or shares, not both",
+                "keep `route` or `shares`".to_owned(),
+            );
+            None
+        }
+        (None, None) => {
+            report.error(
+                field.key_place(),
+                "missing-field",
+                "the rule does not say what it gives",
+                "write `route: canary` or `shares: {canary: 50%}`".to_owned(),
+            );
+            None
+        }
+    }
+}
+
+/// A name that can stand in a metric's label and in `rule:<name>`.
+fn rule_name(field: &Field<'_>, report: &mut Report<'_>) -> Option<String> {
+    let name = field.filled(report)?;
+    let good = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    if name.len() <= 63 && name.bytes().all(good) {
+        return Some(name.to_owned());
+    }
+    report.error(
+        field.value_place(),
+        "bad-name",
+        format!("`{name}` cannot be the name of a rule"),
+        "use at most 63 of a-z, A-Z, 0-9, `-` and `_`".to_owned(),
+    );
+    None
+}
+
+fn read_condition(
+    field: &Field<'_>,
+    context: &Context<'_>,
+    report: &mut Report<'_>,
+    depth: usize,
+) -> Option<Condition> {
+    if depth > MAX_DEPTH {
+        report.error(
+            field.key_place(),
+            "too-deep",
+            format!("conditions are nested deeper than {MAX_DEPTH}"),
+            "split the rule into several".to_owned(),
+        );
+        return None;
+    }
+    let deeper = depth.saturating_add(1);
+    let fields = field.fields(report, CONDITIONS)?;
+    let (kind, field) = fields.one_of(report, CONDITIONS)?;
+    Some(match kind {
+        "all" => Condition::All(read_conditions(&field, context, report, deeper)?),
+        "any" => Condition::Any(read_conditions(&field, context, report, deeper)?),
+        "not" => Condition::Not(Box::new(read_condition(&field, context, report, deeper)?)),
+        "header" => Condition::Header(read_named(&field, report, |field, report| {
+            deciding_header(field, context, report)
+        })?),
+        "cookie" => Condition::Cookie(read_named(&field, report, |field, report| {
+            token(field, report).map(str::to_owned)
+        })?),
+        "query" => Condition::Query(read_named(&field, report, |field, report| {
+            field.filled(report).map(str::to_owned)
+        })?),
+        "path" => Condition::Path(read_test(&field, report)?),
+        "method" => Condition::Method(read_test(&field, report)?),
+        _ => Condition::Host(read_test(&field, report)?),
+    })
+}
+
+fn read_conditions(
+    field: &Field<'_>,
+    context: &Context<'_>,
+    report: &mut Report<'_>,
+    depth: usize,
+) -> Option<Vec<Condition>> {
+    let list = field.filled_list(report, "it lists no condition")?;
+    let read: Vec<Option<Condition>> = list
+        .iter()
+        .map(|field| read_condition(field, context, report, depth))
+        .collect();
+    read.into_iter().collect()
+}
+
+fn read_named(
+    field: &Field<'_>,
+    report: &mut Report<'_>,
+    name: impl FnOnce(&Field<'_>, &mut Report<'_>) -> Option<String>,
+) -> Option<Named> {
+    let known: Vec<&str> = ["name"].iter().chain(TESTS).copied().collect();
+    let fields = field.fields(report, &known)?;
+    let name = fields
+        .required(report, "name", "say whose value to look at: `name: ...`")
+        .and_then(|field| name(&field, report));
+    let test = test_in(&fields, report);
+    Some(Named {
+        name: name?,
+        test: test?,
+    })
+}
+
+fn read_test(field: &Field<'_>, report: &mut Report<'_>) -> Option<Test> {
+    let fields = field.fields(report, TESTS)?;
+    test_in(&fields, report)
+}
+
+fn test_in(fields: &Fields<'_>, report: &mut Report<'_>) -> Option<Test> {
+    let (kind, field) = fields.one_of(report, TESTS)?;
+    let text = |report: &mut Report<'_>| field.text(report).map(str::to_owned);
+    // An empty part is in every value, which `present` says better.
+    let filled = |report: &mut Report<'_>| field.filled(report).map(str::to_owned);
+    Some(match kind {
+        "exact" => Test::Exact(text(report)?),
+        "prefix" => Test::Prefix(filled(report)?),
+        "suffix" => Test::Suffix(filled(report)?),
+        "contains" => Test::Contains(filled(report)?),
+        "in" => Test::In(read_values(&field, report)?),
+        "regex" => Test::Regex(read_regex(&field, report)?),
+        _ => Test::Present(field.boolean(report)?),
+    })
+}
+
+fn read_values(field: &Field<'_>, report: &mut Report<'_>) -> Option<Vec<String>> {
+    let list = field.filled_list(report, "it lists no value, so nothing can match")?;
+    let read: Vec<Option<String>> = list
+        .iter()
+        .map(|field| field.text(report).map(str::to_owned))
+        .collect();
+    read.into_iter().collect()
+}
+
+fn read_regex(field: &Field<'_>, report: &mut Report<'_>) -> Option<String> {
+    let text = field.filled(report)?;
+    match compile_regex(text) {
+        Ok(_) => Some(text.to_owned()),
+        Err(error) => {
+            let message = error.to_string();
+            let (message, help) = if message.contains("size limit") {
+                (
+                    format!("the regex `{text}` becomes too large to run on every request"),
+                    "make its repetitions smaller, or use `prefix`, `contains` or `in`".to_owned(),
+                )
+            } else {
+                (
+                    format!("bad regex `{text}`: {message}"),
+                    "the syntax is that of Rust's `regex` crate, without Unicode classes"
+                        .to_owned(),
+                )
+            };
+            report.error(field.value_place(), "bad-regex", message, help);
+            None
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Types back to JSON: the document that the filter reads.
+
+use super::{
+    API_VERSION, CANARY_KIND, Canaries, Canary, PLUGIN_KIND, Spec, VARIANT_HEADER, Variant,
+};
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+
+/// A canary as a document.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Document {
+    api_version: &'static str,
+    kind: &'static str,
+    metadata: Metadata,
+    spec: Spec,
+}
+
+#[derive(Serialize)]
+struct Metadata {
+    name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    namespace: Option<String>,
+}
+
+impl From<Canary> for Document {
+    fn from(canary: Canary) -> Self {
+        Self {
+            api_version: API_VERSION,
+            kind: CANARY_KIND,
+            metadata: Metadata {
+                name: canary.name,
+                namespace: canary.namespace,
+            },
+            spec: canary.spec,
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Plugin<'c> {
+    api_version: &'static str,
+    kind: &'static str,
+    #[serde(skip_serializing_if = "is_usual")]
+    variant_header: &'c str,
+    canaries: Vec<Canary>,
+}
+
+fn is_usual(variant_header: &&str) -> bool {
+    *variant_header == VARIANT_HEADER
+}
+
+/// The plugin's config: every canary in one document, without what only manifests need.
+///
+/// # Errors
+/// None that a config made by [`read`](super::read()) can cause.
+pub fn plugin_json(canaries: &Canaries) -> Result<String, serde_json::Error> {
+    let lean = |canary: &Canary| {
+        let mut canary = canary.clone();
+        for (_, variant) in &mut canary.spec.variants {
+            *variant = Variant {
+                max: variant.max,
+                ..Variant::default()
+            };
+        }
+        canary
+    };
+    serde_json::to_string(&Plugin {
+        api_version: API_VERSION,
+        kind: PLUGIN_KIND,
+        variant_header: &canaries.variant_header,
+        canaries: canaries.canaries.iter().map(lean).collect(),
+    })
+}
+
+/// A list of pairs as a map, in its order.
+pub(super) fn as_map<V: Serialize, S: Serializer>(
+    pairs: &[(String, V)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(Some(pairs.len()))?;
+    for (name, value) in pairs {
+        map.serialize_entry(name, value)?;
+    }
+    map.end()
+}
+
+/// Seconds as the reader takes them.
+pub(super) fn seconds<S: Serializer>(
+    seconds: &Option<u32>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match seconds {
+        Some(seconds) => serializer.collect_str(&format_args!("{seconds}s")),
+        None => serializer.serialize_none(),
+    }
+}

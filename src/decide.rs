@@ -1,0 +1,298 @@
+//! The order of precedence, for one request.
+//!
+//! 1. scope: which canary governs the host; none: touch nothing
+//! 2. clean: what the client sent in the variant header is no evidence
+//! 3. pin: `never` beats everything, then the first pin that names a variant
+//! 4. rules, the first that matches
+//! 5. shares, by the unit's bucket
+//! 6. default
+
+use crate::bucket::{Bucket, Position};
+use crate::config::WhenNoUnit;
+use crate::policy::{
+    CanaryPolicy, HostName, Line, Part, PinWord, Policy, RuleOutcome, Sent, Slot, Source, Values,
+    VariantId,
+};
+use crate::request::without_port;
+use crate::{Decision, HeaderEdit, IssuedUnit, Moment, Reason, Request};
+
+/// Which variant answers a request, and why; `None` if no canary governs its host.
+pub fn decide<'p, R: Request>(
+    policy: &'p Policy,
+    request: &R,
+    moment: &impl Moment,
+) -> Option<Decision<'p>> {
+    decide_observed(policy, request, moment, &mut ())
+}
+
+/// Watches a decision being made, for explanations.
+pub trait Observer {
+    /// Whether it watches at all; steps that only explain are left out if not.
+    const WATCHES: bool = true;
+
+    /// Something was found out.
+    fn step(&mut self, step: Step<'_>);
+}
+
+/// Nobody watches.
+impl Observer for () {
+    const WATCHES: bool = false;
+
+    fn step(&mut self, _: Step<'_>) {}
+}
+
+/// What a decision found out on its way, in the order it found it.
+#[derive(Clone, Copy, Debug)]
+pub enum Step<'s> {
+    /// No canary governs this host (as compared: lower case, no port).
+    OutOfScope {
+        /// The host.
+        host: &'s [u8],
+    },
+    /// This canary governs the host.
+    InScope {
+        /// The canary.
+        canary: &'s CanaryPolicy,
+        /// The host, as compared.
+        host: &'s [u8],
+    },
+    /// The client sent something in the variant header.
+    SentVariantHeader,
+    /// A pin was sent.
+    Pin {
+        /// Header, cookie or query parameter, and its name.
+        at: (Source, &'s [u8]),
+        /// What it says.
+        word: &'s [u8],
+        /// Whether it is `never` or names a variant.
+        known: bool,
+    },
+    /// A rule was tried.
+    Rule {
+        /// Its number.
+        rule: usize,
+        /// Whether it matches.
+        matches: bool,
+    },
+    /// The part of the line that a variant has at this moment.
+    Part(Part),
+    /// The unit was found.
+    Unit {
+        /// Where; `None` for the client's address and an issued unit.
+        at: Option<(Source, &'s [u8])>,
+        /// The unit.
+        unit: &'s [u8],
+        /// Its bucket.
+        bucket: Bucket,
+    },
+    /// There was no unit, and this is done about it.
+    NoUnit(WhenNoUnit),
+}
+
+/// Like [`decide`], telling an [`Observer`] each step.
+pub fn decide_observed<'p, R: Request>(
+    policy: &'p Policy,
+    request: &R,
+    moment: &impl Moment,
+    observer: &mut impl Observer,
+) -> Option<Decision<'p>> {
+    let mut buffer = HostName::buffer();
+    let (_, authority) = request
+        .headers()
+        .find(|(name, _)| *name == b":authority" || *name == b"host")?;
+    let host = HostName::normalize(authority, &mut buffer)?;
+    let Some(canary) = policy.governing(&host) else {
+        observer.step(Step::OutOfScope {
+            host: host.as_bytes(),
+        });
+        return None;
+    };
+    observer.step(Step::InScope {
+        canary,
+        host: host.as_bytes(),
+    });
+    let values = canary.reads.values(request, &host, policy.variant_header());
+    let (variant, reason, issued) = choose(canary, request, &values, moment, observer);
+    Some(Decision {
+        canary,
+        variant,
+        reason,
+        edit: clean(canary, variant, &values, observer),
+        issued,
+    })
+}
+
+/// The variant header must end up saying what was decided, whatever it said before. Nothing is
+/// written where it does already, since every write makes the proxy match its routes again.
+fn clean<R: Request>(
+    canary: &CanaryPolicy,
+    variant: VariantId,
+    values: &Values<'_, R>,
+    observer: &mut impl Observer,
+) -> HeaderEdit {
+    let sent = values.variant_header;
+    if sent != Sent::Nothing {
+        observer.step(Step::SentVariantHeader);
+    }
+    if variant == canary.default {
+        return match sent {
+            Sent::Nothing => HeaderEdit::Keep,
+            _ => HeaderEdit::Remove,
+        };
+    }
+    match sent {
+        Sent::Once(name) if name == canary.variant_name(variant).as_bytes() => HeaderEdit::Keep,
+        _ => HeaderEdit::Replace,
+    }
+}
+
+fn choose<R: Request>(
+    canary: &CanaryPolicy,
+    request: &R,
+    values: &Values<'_, R>,
+    moment: &impl Moment,
+    observer: &mut impl Observer,
+) -> (VariantId, Reason, Option<IssuedUnit>) {
+    match pinned(canary, values, observer) {
+        Some(PinWord::Never) => return (canary.default, Reason::Never, None),
+        Some(PinWord::Variant(variant)) => return (variant, Reason::Pin, None),
+        None => {}
+    }
+    let (shares, by) = match matched(canary, values, observer) {
+        Some((rule, RuleOutcome::Variant(variant))) => {
+            return (*variant, Reason::Rule(rule), None);
+        }
+        Some((rule, RuleOutcome::Shares(shares))) => (Some(shares), Reason::Rule(rule)),
+        None => (None, Reason::Share),
+    };
+    let now = (shares.is_none() && canary.line.moves()).then(|| moment.now());
+    let parts = || canary.line.parts(shares, now);
+    if observes(observer) {
+        parts().for_each(|part| observer.step(Step::Part(part)));
+    }
+    let nobody = parts().all(|part| part.share.millionths() == 0);
+    if nobody {
+        let reason = if shares.is_some() {
+            by
+        } else {
+            Reason::Default
+        };
+        return (canary.default, reason, None);
+    }
+    let drawn = draw(canary, request, values, moment, observer);
+    let variant = drawn
+        .position
+        .and_then(|position| Line::owner(position, parts()))
+        .unwrap_or(canary.default);
+    let reason = match (by, drawn.reason) {
+        // A rule stays the reason, whatever its shares were drawn by.
+        (Reason::Rule(rule), _) => Reason::Rule(rule),
+        (_, reason) => reason,
+    };
+    (variant, reason, drawn.issued)
+}
+
+fn observes<O: Observer>(_: &O) -> bool {
+    O::WATCHES
+}
+
+/// What the request pins: `never` wherever it stands, else the first that names a variant.
+fn pinned<R: Request>(
+    canary: &CanaryPolicy,
+    values: &Values<'_, R>,
+    observer: &mut impl Observer,
+) -> Option<PinWord> {
+    let mut pinned = None;
+    for slot in &canary.pins {
+        let never = values.any(*slot, |word| {
+            let meaning = canary.pin_words.get(word.trim_ascii()).copied();
+            observer.step(Step::Pin {
+                at: canary.reads.describe(*slot),
+                word,
+                known: meaning.is_some(),
+            });
+            pinned = pinned.or(meaning);
+            meaning == Some(PinWord::Never)
+        });
+        if never {
+            return Some(PinWord::Never);
+        }
+    }
+    pinned
+}
+
+/// The first rule that matches, and what it gives.
+fn matched<'p, R: Request>(
+    canary: &'p CanaryPolicy,
+    values: &Values<'_, R>,
+    observer: &mut impl Observer,
+) -> Option<(usize, &'p RuleOutcome)> {
+    let found = canary.rules.first_match(values);
+    if observes(observer) {
+        let tried = found.map_or(canary.rules.len(), |rule| rule.saturating_add(1));
+        for rule in 0..tried {
+            observer.step(Step::Rule {
+                rule,
+                matches: canary.rules.matches(rule, values),
+            });
+        }
+    }
+    let rule = found?;
+    Some((rule, canary.rules.outcome(rule)?))
+}
+
+/// Where a request falls on the line, and what that was drawn by.
+struct Drawn {
+    position: Option<Position>,
+    reason: Reason,
+    issued: Option<IssuedUnit>,
+}
+
+fn draw<R: Request>(
+    canary: &CanaryPolicy,
+    request: &R,
+    values: &Values<'_, R>,
+    moment: &impl Moment,
+    observer: &mut impl Observer,
+) -> Drawn {
+    let by_unit = |unit: &[u8], slot: Option<Slot>, observer: &mut _| {
+        let bucket = Bucket::of_salted(&canary.salted, unit);
+        let at = slot.map(|slot| canary.reads.describe(slot));
+        Observer::step(observer, Step::Unit { at, unit, bucket });
+        Drawn {
+            position: Some(bucket.position()),
+            reason: Reason::Share,
+            issued: None,
+        }
+    };
+    for slot in &canary.units {
+        if let Some(unit) = values.first_filled(*slot) {
+            return by_unit(unit, Some(*slot), observer);
+        }
+    }
+    observer.step(Step::NoUnit(canary.when_no_unit));
+    let nothing = Drawn {
+        position: None,
+        reason: Reason::NoUnit,
+        issued: None,
+    };
+    match canary.when_no_unit {
+        WhenNoUnit::Default => nothing,
+        WhenNoUnit::Random => Drawn {
+            position: Some(Bucket::from_draw(moment.draw()).position()),
+            reason: Reason::Random,
+            issued: None,
+        },
+        WhenNoUnit::IssueCookie => {
+            let issued = IssuedUnit::from_draw(moment.draw());
+            Drawn {
+                issued: Some(issued),
+                ..by_unit(issued.as_bytes(), None, observer)
+            }
+        }
+        WhenNoUnit::SourceAddress => match request.source_address() {
+            Some(address) if !address.is_empty() => by_unit(without_port(&address), None, observer),
+            _ => nothing,
+        },
+    }
+}

@@ -1,0 +1,37 @@
+//! Coalmine's heart: what a `Canary` says, and which variant a request gets.
+//!
+//! The crate is pure. It opens no file, reads no clock, draws no random number and cannot panic;
+//! whoever calls it brings the [`Request`], and the [`Moment`] with the time and the draw. The
+//! WebAssembly filter in Envoy and the command line run this same code, natively and on wasm32.
+//!
+//! | where | what |
+//! |---|---|
+//! | [`config`] | the file as people write it: its types, and [`read`](config::read), which finds every problem at once |
+//! | [`diagnostic`] | a problem with its place, its cause and what to write instead |
+//! | [`policy`] | the compiled plan: hash look-ups by host, pin and exact value |
+//! | [`decide()`] | the order of precedence, for one request |
+//! | [`bucket`] | the published formula: where a unit falls on the line |
+//! | [`request`] | what the decision may ask of the host |
+#![cfg_attr(
+    feature = "yaml",
+    doc = "| [`yaml`] | YAML with spans, for tools; never in the module |"
+)]
+
+pub mod bucket;
+pub mod config;
+mod decide;
+mod decision;
+pub mod diagnostic;
+mod node;
+pub mod policy;
+pub mod request;
+mod timestamp;
+#[cfg(feature = "yaml")]
+pub mod yaml;
+
+pub use decide::{Observer, Step, decide, decide_observed};
+pub use decision::{Decision, HeaderEdit, IssuedUnit, Reason};
+pub use node::{Node, Span, Value};
+pub use policy::{Policy, VariantId};
+pub use request::{Moment, Request};
+pub use timestamp::Timestamp;

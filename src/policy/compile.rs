@@ -1,0 +1,285 @@
+//! From the config as written to the plan that decides.
+
+use super::condition::{Condition, Test};
+use super::cookie::{UnitCookie, name_of};
+use super::hosts::{Hosts, host_names};
+use super::line::{FixedShares, Growth, Line, RampPoint, Territory};
+use super::reads::{Reads, Slot, Source};
+use super::rules::{Rule, RuleOutcome, Rules};
+use super::table::Table;
+use super::{CanaryPolicy, PinWord, Policy, VariantId};
+use crate::Reason;
+use crate::bucket::SEPARATOR;
+use crate::config::{
+    self, Canaries, Canary, NEVER, Named, Outcome, Shape, Shares, Spec, UnitSource, WhenNoUnit,
+};
+use regex_lite::{Regex, RegexBuilder};
+
+/// At most this many variants in a canary.
+pub const MAX_VARIANTS: usize = 64;
+
+/// A compiled regex may take this many bytes: some hundred characters with repetitions. Every
+/// worker holds its own, and matching takes time in proportion to it.
+const MAX_REGEX: usize = 32 * 1024;
+
+/// A regex that must match a whole value.
+pub(crate) fn compile_regex(regex: &str) -> Result<Regex, regex_lite::Error> {
+    // By itself first, so that a stray parenthesis cannot be balanced by the frame.
+    let builder = |regex: &str| {
+        RegexBuilder::new(regex)
+            .size_limit(MAX_REGEX)
+            .nest_limit(50)
+            .build()
+    };
+    builder(regex)?;
+    builder(&format!("^(?:{regex})$"))
+}
+
+pub(super) fn compile(canaries: &Canaries) -> Policy {
+    let mut hosts = Hosts::default();
+    let mut compiled = Vec::with_capacity(canaries.canaries.len());
+    let mut counters = 0usize;
+    for (number, canary) in canaries.canaries.iter().enumerate() {
+        for host in &canary.spec.hosts {
+            for name in host_names(host, canary.namespace.as_deref()) {
+                hosts.add(&name, number);
+            }
+        }
+        let canary = compile_canary(canary, counters);
+        let reasons = Reason::FIXED.saturating_add(canary.rules.len());
+        counters = counters.saturating_add(canary.variants.len().saturating_mul(reasons));
+        compiled.push(canary);
+    }
+    Policy {
+        variant_header: canaries.variant_header.as_str().into(),
+        hosts,
+        canaries: compiled,
+        counters,
+    }
+}
+
+/// Whether a canary reads more headers, cookies and parameters than there are slots.
+pub(crate) fn reads_too_much(canary: &Canary) -> bool {
+    compile_canary(canary, 0).reads.overflowed()
+}
+
+/// The names of variants as numbers.
+struct Variants<'c> {
+    names: Vec<&'c str>,
+}
+
+impl<'c> Variants<'c> {
+    fn of(spec: &'c Spec) -> Self {
+        let mut names: Vec<&str> = spec
+            .variants
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .take(MAX_VARIANTS)
+            .collect();
+        names.sort_unstable();
+        Self { names }
+    }
+
+    fn id(&self, name: &str) -> Option<VariantId> {
+        self.names
+            .binary_search(&name)
+            .ok()
+            .map(VariantId::from_index)
+    }
+
+    fn shares(&self, shares: &Shares) -> FixedShares {
+        let mut fixed = FixedShares::default();
+        for (name, share) in shares {
+            if let Some(variant) = self.id(name) {
+                fixed.set(variant, *share);
+            }
+        }
+        fixed
+    }
+}
+
+fn compile_canary(canary: &Canary, first_counter: usize) -> CanaryPolicy {
+    let spec = &canary.spec;
+    let variants = Variants::of(spec);
+    let default = variants.id(&spec.default).unwrap_or(VariantId(0));
+    let mut reads = Reads::default();
+    let pins = [
+        (Source::Header, &spec.pins.header),
+        (Source::Cookie, &spec.pins.cookie),
+        (Source::Query, &spec.pins.query),
+    ]
+    .into_iter()
+    .filter_map(|(source, name)| reads.slot(source, name.as_deref()?))
+    .collect();
+    let mut pin_words = Table::default();
+    pin_words.entry(NEVER.as_bytes(), || PinWord::Never);
+    for (index, name) in variants.names.iter().enumerate() {
+        pin_words.entry(name.as_bytes(), || {
+            PinWord::Variant(VariantId::from_index(index))
+        });
+    }
+    let mut rules = Rules::default();
+    for rule in &spec.rules {
+        let outcome = match &rule.outcome {
+            Outcome::Route(name) => RuleOutcome::Variant(variants.id(name).unwrap_or(default)),
+            Outcome::Shares(shares) => RuleOutcome::Shares(variants.shares(shares)),
+        };
+        let condition = compile_condition(&rule.when, &mut reads);
+        let keys = exact_keys(&rule.when, &mut reads);
+        rules.push(Rule::new(&rule.name, condition, outcome), keys);
+    }
+    let mut units: Vec<Slot> = spec
+        .unit
+        .iter()
+        .filter_map(|source| match source {
+            UnitSource::Header(name) => reads.slot(Source::Header, name),
+            UnitSource::Cookie(name) => reads.slot(Source::Cookie, name),
+            UnitSource::Query(name) => reads.slot(Source::Query, name),
+        })
+        .collect();
+    let mut cookie = None;
+    if spec.when_no_unit == WhenNoUnit::IssueCookie {
+        // What was issued before is the last place to look for a unit.
+        let name = name_of(spec.issue_cookie.as_ref());
+        units.extend(reads.slot(Source::Cookie, name));
+        cookie = Some(UnitCookie::new(
+            &spec.issue_cookie.clone().unwrap_or_default(),
+        ));
+    }
+    let mut salted = canary.salt().into_bytes();
+    salted.push(SEPARATOR);
+    CanaryPolicy {
+        name: canary.full_name().into(),
+        line: compile_line(spec, &variants, default),
+        variants: variants.names.iter().map(|name| Box::from(*name)).collect(),
+        default,
+        reads,
+        pins,
+        pin_words,
+        rules,
+        units,
+        when_no_unit: spec.when_no_unit,
+        cookie,
+        salted: salted.into(),
+        first_counter,
+    }
+}
+
+fn compile_line(spec: &Spec, variants: &Variants<'_>, default: VariantId) -> Line {
+    let drawn: Vec<VariantId> = (0..variants.names.len())
+        .map(VariantId::from_index)
+        .filter(|variant| *variant != default)
+        .collect();
+    let territory = |variant, grows| Territory { variant, grows };
+    let territories = match drawn.as_slice() {
+        [] => Vec::new(),
+        [one] => vec![territory(*one, Growth::From(0))],
+        [low, high] => vec![
+            territory(*low, Growth::From(0)),
+            territory(*high, Growth::FromTheEnd),
+        ],
+        more => {
+            let max = |variant: &VariantId| {
+                let name = variants.names.get(variant.index());
+                spec.variants
+                    .iter()
+                    .find(|(known, _)| Some(&known.as_str()) == name)
+                    .and_then(|(_, variant)| variant.max)
+                    .map_or(0, |max| max.millionths())
+            };
+            let mut start = 0u32;
+            let mut territories = Vec::with_capacity(more.len());
+            for variant in more {
+                territories.push(territory(*variant, Growth::From(start)));
+                start = start.saturating_add(max(variant));
+            }
+            territories
+        }
+    };
+    let base = variants.shares(&spec.shares);
+    let mut in_force = base.clone();
+    let mut ramp = Vec::with_capacity(spec.ramp.len());
+    for point in &spec.ramp {
+        for (name, share) in &point.shares {
+            if let Some(variant) = variants.id(name) {
+                in_force.set(variant, *share);
+            }
+        }
+        ramp.push(RampPoint {
+            at: point.at,
+            linear: point.shape == Shape::Linear,
+            shares: in_force.clone(),
+        });
+    }
+    Line::new(territories, base, ramp)
+}
+
+fn compile_condition(condition: &config::Condition, reads: &mut Reads) -> Condition {
+    let mut parts = |parts: &[config::Condition]| {
+        parts
+            .iter()
+            .map(|part| compile_condition(part, reads))
+            .collect()
+    };
+    match condition {
+        config::Condition::All(list) => Condition::All(parts(list)),
+        config::Condition::Any(list) => Condition::Any(parts(list)),
+        config::Condition::Not(part) => Condition::Not(Box::new(compile_condition(part, reads))),
+        config::Condition::Header(named) => compile_named(Source::Header, named, reads),
+        config::Condition::Cookie(named) => compile_named(Source::Cookie, named, reads),
+        config::Condition::Query(named) => compile_named(Source::Query, named, reads),
+        config::Condition::Path(test) => Condition::Path(compile_test(test)),
+        config::Condition::Method(test) => Condition::Method(compile_test(test)),
+        config::Condition::Host(test) => Condition::Host(compile_test(test)),
+    }
+}
+
+fn compile_named(source: Source, named: &Named, reads: &mut Reads) -> Condition {
+    match reads.slot(source, &named.name) {
+        Some(slot) => Condition::Value(slot, compile_test(&named.test)),
+        // More names than slots: the reader refuses it.
+        None => Condition::Path(Test::Nothing),
+    }
+}
+
+fn compile_test(test: &config::Test) -> Test {
+    let bytes = |text: &str| Box::from(text.as_bytes());
+    match test {
+        config::Test::Exact(text) => Test::Exact(bytes(text)),
+        config::Test::Prefix(text) => Test::Prefix(bytes(text)),
+        config::Test::Suffix(text) => Test::Suffix(bytes(text)),
+        config::Test::Contains(text) => Test::Contains(bytes(text)),
+        config::Test::In(values) => {
+            let mut table = Table::default();
+            for value in values {
+                table.entry(value.as_bytes(), || ());
+            }
+            Test::In(table)
+        }
+        config::Test::Regex(regex) => compile_regex(regex).map_or(Test::Nothing, Test::Regex),
+        config::Test::Present(true) => Test::Present,
+        config::Test::Present(false) => Test::Absent,
+    }
+}
+
+/// The constants of one header, cookie or parameter of which a condition needs one.
+fn exact_keys<'c>(
+    condition: &'c config::Condition,
+    reads: &mut Reads,
+) -> Option<(Slot, Vec<&'c [u8]>)> {
+    let mut keys = |source, named: &'c Named| {
+        let values = match &named.test {
+            config::Test::Exact(value) => vec![value.as_bytes()],
+            config::Test::In(values) => values.iter().map(|value| value.as_bytes()).collect(),
+            _ => return None,
+        };
+        Some((reads.slot(source, &named.name)?, values))
+    };
+    match condition {
+        config::Condition::Header(named) => keys(Source::Header, named),
+        config::Condition::Cookie(named) => keys(Source::Cookie, named),
+        config::Condition::Query(named) => keys(Source::Query, named),
+        config::Condition::All(parts) => parts.iter().find_map(|part| exact_keys(part, reads)),
+        _ => None,
+    }
+}

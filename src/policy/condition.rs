@@ -1,0 +1,102 @@
+//! Conditions over the values of a request.
+
+use super::reads::{Slot, Values};
+use super::table::Table;
+use crate::Request;
+use regex_lite::Regex;
+
+/// A longer value never matches a regex: matching takes time in proportion to it, and a client must
+/// not be able to buy a worker's time with a large header.
+const MAX_REGEX_INPUT: usize = 8 * 1024;
+
+/// A condition, compiled.
+#[derive(Debug)]
+pub(crate) enum Condition {
+    All(Vec<Condition>),
+    Any(Vec<Condition>),
+    Not(Box<Condition>),
+    Value(Slot, Test),
+    Path(Test),
+    Method(Test),
+    Host(Test),
+}
+
+/// A test on one value, compiled.
+#[derive(Debug)]
+pub(crate) enum Test {
+    Exact(Box<[u8]>),
+    Prefix(Box<[u8]>),
+    Suffix(Box<[u8]>),
+    Contains(Box<[u8]>),
+    In(Table<()>),
+    Regex(Regex),
+    Present,
+    Absent,
+    /// What the reader would have refused, if it ever gets here.
+    Nothing,
+}
+
+impl Condition {
+    pub(crate) fn matches<R: Request>(&self, values: &Values<'_, R>) -> bool {
+        match self {
+            Self::All(parts) => parts.iter().all(|part| part.matches(values)),
+            Self::Any(parts) => parts.iter().any(|part| part.matches(values)),
+            Self::Not(part) => !part.matches(values),
+            Self::Value(slot, Test::Absent) => values.present() & slot.bit() == 0,
+            Self::Value(slot, test) => values.any(*slot, |value| test.passes(value)),
+            Self::Path(test) => test.passes(values.path),
+            Self::Method(test) => test.passes(values.method),
+            Self::Host(test) => test.passes(values.host.as_bytes()),
+        }
+    }
+
+    /// The slots without which it cannot match, a bit each.
+    pub(super) fn needs(&self) -> u64 {
+        match self {
+            Self::All(parts) => parts.iter().fold(0, |needs, part| needs | part.needs()),
+            Self::Any(parts) => parts
+                .iter()
+                .fold(u64::MAX, |needs, part| needs & part.needs()),
+            Self::Value(_, Test::Absent) => 0,
+            Self::Value(slot, _) => slot.bit(),
+            Self::Not(_) | Self::Path(_) | Self::Method(_) | Self::Host(_) => 0,
+        }
+    }
+}
+
+impl Test {
+    /// Whether a value passes. Whoever asks about a value that is not there has answered already.
+    pub(crate) fn passes(&self, value: &[u8]) -> bool {
+        match self {
+            Self::Exact(wanted) => value == wanted.as_ref(),
+            Self::Prefix(part) => value.starts_with(part),
+            Self::Suffix(part) => value.ends_with(part),
+            Self::Contains(part) => contains(value, part),
+            Self::In(wanted) => wanted.get(value).is_some(),
+            Self::Regex(regex) => {
+                value.len() <= MAX_REGEX_INPUT
+                    && core::str::from_utf8(value).is_ok_and(|value| regex.is_match(value))
+            }
+            Self::Present => true,
+            Self::Absent | Self::Nothing => false,
+        }
+    }
+}
+
+/// Whether `part` is somewhere in `value`.
+fn contains(value: &[u8], part: &[u8]) -> bool {
+    let Some((&first, rest)) = part.split_first() else {
+        return true;
+    };
+    let mut from = value;
+    while let Some(at) = from.iter().position(|&byte| byte == first) {
+        let Some(behind) = from.get(at.saturating_add(1)..) else {
+            return false;
+        };
+        if behind.starts_with(rest) {
+            return true;
+        }
+        from = behind;
+    }
+    false
+}

@@ -1,0 +1,94 @@
+//! Which canary governs a host.
+
+use super::table::Table;
+use crate::request::without_port;
+
+/// A DNS name has 253 characters at most (RFC 1035, section 2.3.4); anything longer is no host.
+const MAX_HOST: usize = 253;
+
+/// A host in the one form that is compared: lower case, no port, no trailing dot.
+pub(crate) struct HostName<'b> {
+    name: &'b [u8],
+}
+
+impl<'b> HostName<'b> {
+    /// Puts a host into its form, in `buffer`, so that a request costs no allocation.
+    pub(crate) fn normalize(host: &[u8], buffer: &'b mut [u8; MAX_HOST]) -> Option<Self> {
+        let host = without_port(host);
+        let host = host.strip_suffix(b".").unwrap_or(host);
+        let name = buffer.get_mut(..host.len())?;
+        for (to, from) in name.iter_mut().zip(host) {
+            *to = from.to_ascii_lowercase();
+        }
+        Some(Self { name })
+    }
+
+    pub(crate) fn buffer() -> [u8; MAX_HOST] {
+        [0; MAX_HOST]
+    }
+
+    pub(crate) fn as_bytes(&self) -> &'b [u8] {
+        self.name
+    }
+}
+
+/// Every name that a host of a config stands for, in the form that is compared: a short name
+/// expands in its namespace, as Istio's do.
+pub fn host_names(host: &str, namespace: Option<&str>) -> Vec<String> {
+    let mut buffer = HostName::buffer();
+    let Some(name) = HostName::normalize(host.as_bytes(), &mut buffer) else {
+        return Vec::new();
+    };
+    let name = String::from_utf8_lossy(name.as_bytes()).into_owned();
+    let mut names = vec![name];
+    if let (Some(namespace), Some(short)) = (namespace, names.first().cloned())
+        && !short.contains(['.', '*', ':'])
+    {
+        for suffix in ["", ".svc", ".svc.cluster.local"] {
+            names.push(format!("{short}.{namespace}{suffix}"));
+        }
+    }
+    names
+}
+
+/// From host to canary.
+#[derive(Debug, Default)]
+pub(super) struct Hosts {
+    exact: Table<usize>,
+    /// `*.example.com` under `.example.com`.
+    suffixes: Table<usize>,
+    /// `*`
+    any: Option<usize>,
+}
+
+impl Hosts {
+    /// Adds a name from [`host_names`]. A name that is taken keeps its first canary.
+    pub(super) fn add(&mut self, name: &str, canary: usize) {
+        if name == "*" {
+            self.any.get_or_insert(canary);
+        } else if let Some(suffix) = name.strip_prefix('*') {
+            self.suffixes.entry(suffix.as_bytes(), || canary);
+        } else {
+            self.exact.entry(name.as_bytes(), || canary);
+        }
+    }
+
+    /// The canary of an exact name, else of the longest `*.` suffix, else of `*`.
+    pub(super) fn find(&self, host: &HostName<'_>) -> Option<usize> {
+        if let Some(canary) = self.exact.get(host.as_bytes()) {
+            return Some(*canary);
+        }
+        if !self.suffixes.is_empty() {
+            let mut rest = host.as_bytes();
+            while let Some(dot) = rest.iter().position(|&byte| byte == b'.') {
+                // `.example.com` itself is no name: something must stand before the dot.
+                let suffix = rest.get(dot..).unwrap_or_default();
+                if let Some(canary) = self.suffixes.get(suffix) {
+                    return Some(*canary);
+                }
+                rest = suffix.get(1..).unwrap_or_default();
+            }
+        }
+        self.any
+    }
+}

@@ -1,0 +1,167 @@
+//! The line: who owns which part of it at a moment.
+//!
+//! With one or two non-default variants their parts grow from the two ends, in the byte order of
+//! their names. With more, each grows within its own territory, as long as its `max`. Either way a
+//! part only gains positions while its share grows, and only loses some while it shrinks.
+
+use super::VariantId;
+use crate::Timestamp;
+use crate::bucket::{Position, Share};
+
+/// The shares of a canary and where they lie.
+#[derive(Debug)]
+pub(crate) struct Line {
+    territories: Vec<Territory>,
+    base: FixedShares,
+    /// By time.
+    ramp: Vec<RampPoint>,
+}
+
+/// Where a variant's part of the line grows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Territory {
+    pub(super) variant: VariantId,
+    pub(super) grows: Growth,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Growth {
+    /// Upwards from this position.
+    From(u32),
+    /// Downwards from the end of the line.
+    FromTheEnd,
+}
+
+/// Shares by variant number; a variant without an entry has none.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct FixedShares(pub(super) Vec<Share>);
+
+#[derive(Debug)]
+pub(super) struct RampPoint {
+    pub(super) at: Timestamp,
+    pub(super) linear: bool,
+    pub(super) shares: FixedShares,
+}
+
+/// A variant and its part of the line: from `start`, `share` long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Whose part it is.
+    pub variant: VariantId,
+    /// Its first position.
+    pub start: u32,
+    /// Its length.
+    pub share: Share,
+}
+
+// === impl FixedShares ===
+
+impl FixedShares {
+    pub(super) fn of(&self, variant: VariantId) -> Share {
+        self.0.get(variant.index()).copied().unwrap_or_default()
+    }
+
+    pub(super) fn set(&mut self, variant: VariantId, share: Share) {
+        let needed = variant.index().saturating_add(1);
+        if self.0.len() < needed {
+            self.0.resize(needed, Share::NONE);
+        }
+        if let Some(slot) = self.0.get_mut(variant.index()) {
+            *slot = share;
+        }
+    }
+}
+
+// === impl Territory ===
+
+impl Territory {
+    fn part(self, share: Share) -> Part {
+        let start = match self.grows {
+            Growth::From(start) => start,
+            Growth::FromTheEnd => share.start_from_the_end(),
+        };
+        Part {
+            variant: self.variant,
+            start,
+            share,
+        }
+    }
+}
+
+// === impl Line ===
+
+impl Line {
+    pub(super) fn new(
+        territories: Vec<Territory>,
+        base: FixedShares,
+        ramp: Vec<RampPoint>,
+    ) -> Self {
+        Self {
+            territories,
+            base,
+            ramp,
+        }
+    }
+
+    /// Whether the shares depend on the time.
+    pub(crate) fn moves(&self) -> bool {
+        !self.ramp.is_empty()
+    }
+
+    /// Each variant's part; `shares` are a rule's own, else those of the canary at `now`.
+    pub(crate) fn parts(
+        &self,
+        shares: Option<&FixedShares>,
+        now: Option<Timestamp>,
+    ) -> impl Iterator<Item = Part> {
+        self.territories.iter().map(move |territory| {
+            let share = match (shares, now) {
+                (Some(shares), _) => shares.of(territory.variant),
+                (None, Some(now)) => self.share_at(territory.variant, now),
+                (None, None) => self.base.of(territory.variant),
+            };
+            territory.part(share)
+        })
+    }
+
+    /// Who owns a position.
+    pub(crate) fn owner(
+        position: Position,
+        mut parts: impl Iterator<Item = Part>,
+    ) -> Option<VariantId> {
+        parts
+            .find(|part| position.lies_in(part.start, part.share))
+            .map(|part| part.variant)
+    }
+
+    fn share_at(&self, variant: VariantId, now: Timestamp) -> Share {
+        let passed = self.ramp.partition_point(|point| point.at <= now);
+        let before = passed.checked_sub(1).and_then(|index| self.ramp.get(index));
+        let Some(before) = before else {
+            return self.base.of(variant);
+        };
+        let held = before.shares.of(variant);
+        match self.ramp.get(passed) {
+            Some(next) if next.linear => {
+                between(held, next.shares.of(variant), before.at, next.at, now)
+            }
+            _ => held,
+        }
+    }
+}
+
+/// On the straight line from one point to the next, rounded towards the first.
+fn between(from: Share, to: Share, start: Timestamp, end: Timestamp, now: Timestamp) -> Share {
+    let millis = |time: Timestamp| time.unix_millis();
+    let on_the_line = || {
+        let whole = millis(end).checked_sub(millis(start))?;
+        let gone = millis(now).checked_sub(millis(start))?;
+        let step = i64::from(to.millionths()).checked_sub(i64::from(from.millionths()))?;
+        // A million times the milliseconds of 250 years still fits.
+        let moved = step.checked_mul(gone)?.checked_div(whole)?;
+        let share = i64::from(from.millionths()).checked_add(moved)?;
+        Share::from_millionths(u32::try_from(share).ok()?)
+    };
+    // A ramp over more than centuries stands still.
+    on_the_line().unwrap_or(from)
+}

@@ -1,0 +1,164 @@
+//! The compiled plan: what [`crate::decide()`] looks things up in.
+//!
+//! | file | what |
+//! |---|---|
+//! | `hosts` | which canary governs a host |
+//! | `reads` | which headers, cookies and parameters a canary reads, and their values in a request |
+//! | `condition` | conditions over those values |
+//! | `rules` | rules in order, with an index by exact value |
+//! | `line` | who owns which part of the line, and ramps |
+//! | `cookie` | the cookie that carries an issued unit |
+//! | `table` | a hash table from byte strings |
+//! | `compile` | from [`Canaries`] to a [`Policy`] |
+
+mod compile;
+mod condition;
+mod cookie;
+mod hosts;
+mod line;
+mod reads;
+mod rules;
+mod table;
+
+pub use compile::MAX_VARIANTS;
+pub(crate) use compile::{compile_regex, reads_too_much};
+pub use cookie::UnitCookie;
+pub(crate) use hosts::HostName;
+pub use hosts::host_names;
+pub(crate) use line::Line;
+pub use line::Part;
+pub use reads::Source;
+pub(crate) use reads::{MAX_SLOTS, Sent, Slot, Values};
+pub(crate) use rules::{RuleOutcome, Rules};
+
+use crate::config::{Canaries, WhenNoUnit};
+use crate::{Decision, Reason};
+use hosts::Hosts;
+use reads::Reads;
+use table::Table;
+
+/// Everything a plugin decides by, compiled. Made by [`Policy::compile`]; immutable.
+#[derive(Debug)]
+pub struct Policy {
+    variant_header: Box<str>,
+    hosts: Hosts,
+    canaries: Vec<CanaryPolicy>,
+    counters: usize,
+}
+
+/// A variant of a canary, by its number in the order of names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct VariantId(u8);
+
+/// One canary, compiled.
+#[derive(Debug)]
+pub struct CanaryPolicy {
+    pub(crate) name: Box<str>,
+    /// In the byte order of their names, which the territories on the line follow.
+    pub(crate) variants: Vec<Box<str>>,
+    pub(crate) default: VariantId,
+    pub(crate) reads: Reads,
+    pub(crate) pins: Vec<Slot>,
+    pub(crate) pin_words: Table<PinWord>,
+    pub(crate) rules: Rules,
+    pub(crate) line: Line,
+    pub(crate) units: Vec<Slot>,
+    pub(crate) when_no_unit: WhenNoUnit,
+    pub(crate) cookie: Option<UnitCookie>,
+    /// The salt, and the separator behind it.
+    pub(crate) salted: Box<[u8]>,
+    first_counter: usize,
+}
+
+/// What a pin's word means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PinWord {
+    Never,
+    Variant(VariantId),
+}
+
+// === impl VariantId ===
+
+impl VariantId {
+    pub(crate) fn from_index(index: usize) -> Self {
+        // compile() has at most MAX_VARIANTS of them.
+        Self(u8::try_from(index).unwrap_or(u8::MAX))
+    }
+
+    /// Its number in the byte order of the variants' names.
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+// === impl Policy ===
+
+impl Policy {
+    /// Compiles what [`config::read`](crate::config::read()) found no error in. Anything that the
+    /// reader would have refused is left out rather than trusted.
+    pub fn compile(canaries: &Canaries) -> Self {
+        compile::compile(canaries)
+    }
+
+    /// The request header that carries a decision to the route, in lower case.
+    pub fn variant_header(&self) -> &str {
+        &self.variant_header
+    }
+
+    /// The canaries, in the order read.
+    pub fn canaries(&self) -> &[CanaryPolicy] {
+        &self.canaries
+    }
+
+    pub(crate) fn governing(&self, host: &HostName<'_>) -> Option<&CanaryPolicy> {
+        self.canaries.get(self.hosts.find(host)?)
+    }
+
+    /// How many counters there are: one for each canary, variant and reason.
+    pub fn counters(&self) -> usize {
+        self.counters
+    }
+
+    /// Which counter a decision counts in, from 0 to [`Policy::counters`].
+    pub fn counter(&self, decision: &Decision<'_>) -> usize {
+        let canary = decision.canary;
+        let reasons = Reason::FIXED.saturating_add(canary.rules.len());
+        decision
+            .variant
+            .index()
+            .saturating_mul(reasons)
+            .saturating_add(decision.reason.index())
+            .saturating_add(canary.first_counter)
+    }
+}
+
+// === impl CanaryPolicy ===
+
+impl CanaryPolicy {
+    /// `namespace/name`, or the name alone.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The name of a variant of this canary.
+    pub fn variant_name(&self, variant: VariantId) -> &str {
+        self.variants
+            .get(variant.index())
+            .map_or("", |name| name.as_ref())
+    }
+
+    /// The variant for whoever is not drawn, pinned or ruled elsewhere.
+    pub fn default_variant(&self) -> VariantId {
+        self.default
+    }
+
+    /// The cookie that carries an issued unit, where one is issued.
+    pub fn unit_cookie(&self) -> Option<&UnitCookie> {
+        self.cookie.as_ref()
+    }
+
+    /// The name of a rule by its number.
+    pub fn rule_name(&self, rule: usize) -> &str {
+        self.rules.name(rule)
+    }
+}

@@ -1,0 +1,257 @@
+//! Which headers, cookies and parameters a canary reads, and their values in a request.
+//!
+//! Each has a slot. One pass over the headers fills the slots; what the canary does not read costs
+//! a look at the length of its name. Of something repeated the first value is kept and the others
+//! are found again by another pass, because nearly no request has any.
+
+use super::hosts::HostName;
+use crate::Request;
+use crate::request::{cookies, parameters, split_path};
+
+/// At most this many headers, cookies and parameters are read by one canary.
+pub(crate) const MAX_SLOTS: usize = 64;
+
+/// The place of a value, 0 to 63.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Slot(u8);
+
+/// Where a value comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A header.
+    Header,
+    /// A cookie.
+    Cookie,
+    /// A query parameter.
+    Query,
+}
+
+/// What a canary reads.
+#[derive(Debug, Default)]
+pub(crate) struct Reads {
+    names: Vec<(Source, Box<[u8]>)>,
+    headers: Names,
+    cookies: Names,
+    queries: Names,
+    overflowed: bool,
+}
+
+/// Names with their slots.
+#[derive(Debug, Default)]
+struct Names {
+    /// Bit n is set if a name has n bytes (or 63 and more): most headers are passed over by it.
+    lengths: u64,
+    slots: Vec<(Box<[u8]>, Slot)>,
+}
+
+/// The values of one request.
+pub(crate) struct Values<'r, R> {
+    request: &'r R,
+    reads: &'r Reads,
+    pub(crate) host: &'r HostName<'r>,
+    pub(crate) path: &'r [u8],
+    pub(crate) method: &'r [u8],
+    first: [Option<&'r [u8]>; MAX_SLOTS],
+    present: u64,
+    repeated: u64,
+    /// Whether the variant header came with the request, and with what.
+    pub(crate) variant_header: Sent<'r>,
+}
+
+/// What a client sent in the variant header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sent<'r> {
+    Nothing,
+    Once(&'r [u8]),
+    Repeatedly,
+}
+
+// === impl Slot ===
+
+impl Slot {
+    pub(crate) fn bit(self) -> u64 {
+        1u64.wrapping_shl(u32::from(self.0))
+    }
+
+    fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+// === impl Names ===
+
+impl Names {
+    fn length_bit(name: &[u8]) -> u64 {
+        1u64.wrapping_shl(u32::try_from(name.len()).unwrap_or(u32::MAX).min(63))
+    }
+
+    fn add(&mut self, name: &[u8], slot: Slot) {
+        self.lengths |= Self::length_bit(name);
+        self.slots.push((Box::from(name), slot));
+    }
+
+    fn find(&self, name: &[u8]) -> Option<Slot> {
+        if self.lengths & Self::length_bit(name) == 0 {
+            return None;
+        }
+        self.slots
+            .iter()
+            .find(|(known, _)| known.as_ref() == name)
+            .map(|(_, slot)| *slot)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+}
+
+// === impl Reads ===
+
+impl Reads {
+    /// The slot of a name; `None` when all are taken.
+    pub(super) fn slot(&mut self, source: Source, name: &str) -> Option<Slot> {
+        let name = name.as_bytes();
+        let known = self
+            .names
+            .iter()
+            .position(|(from, known)| *from == source && known.as_ref() == name);
+        if let Some(index) = known {
+            return u8::try_from(index).ok().map(Slot);
+        }
+        if self.names.len() >= MAX_SLOTS {
+            self.overflowed = true;
+            return None;
+        }
+        let slot = Slot(u8::try_from(self.names.len()).ok()?);
+        self.names.push((source, Box::from(name)));
+        match source {
+            Source::Header => self.headers.add(name, slot),
+            Source::Cookie => self.cookies.add(name, slot),
+            Source::Query => self.queries.add(name, slot),
+        }
+        Some(slot)
+    }
+
+    /// Whether there were more names than slots.
+    pub(super) fn overflowed(&self) -> bool {
+        self.overflowed
+    }
+
+    /// Where a slot's value comes from, and its name there.
+    pub(crate) fn describe(&self, slot: Slot) -> (Source, &[u8]) {
+        self.names
+            .get(slot.index())
+            .map_or((Source::Header, &[]), |(source, name)| (*source, name))
+    }
+
+    /// Reads a request.
+    pub(crate) fn values<'r, R: Request>(
+        &'r self,
+        request: &'r R,
+        host: &'r HostName<'r>,
+        variant_header: &str,
+    ) -> Values<'r, R> {
+        let mut values = Values {
+            request,
+            reads: self,
+            host,
+            path: &[],
+            method: &[],
+            first: [None; MAX_SLOTS],
+            present: 0,
+            repeated: 0,
+            variant_header: Sent::Nothing,
+        };
+        for (name, value) in request.headers() {
+            if let Some(slot) = self.headers.find(name) {
+                values.put(slot, value);
+            }
+            match name {
+                b":path" => values.path = value,
+                b":method" => values.method = value,
+                b"cookie" if !self.cookies.is_empty() => {
+                    for (name, value) in cookies(value) {
+                        if let Some(slot) = self.cookies.find(name) {
+                            values.put(slot, value);
+                        }
+                    }
+                }
+                name if name == variant_header.as_bytes() => {
+                    values.variant_header = match values.variant_header {
+                        Sent::Nothing => Sent::Once(value),
+                        _ => Sent::Repeatedly,
+                    };
+                }
+                _ => {}
+            }
+        }
+        let (path, query) = split_path(values.path);
+        values.path = path;
+        if !self.queries.is_empty() && !query.is_empty() {
+            for (name, value) in parameters(query) {
+                if let Some(slot) = self.queries.find(name) {
+                    values.put(slot, value);
+                }
+            }
+        }
+        values
+    }
+}
+
+// === impl Values ===
+
+impl<'r, R: Request> Values<'r, R> {
+    fn put(&mut self, slot: Slot, value: &'r [u8]) {
+        if self.present & slot.bit() == 0 {
+            self.present |= slot.bit();
+            if let Some(first) = self.first.get_mut(slot.index()) {
+                *first = Some(value);
+            }
+        } else {
+            self.repeated |= slot.bit();
+        }
+    }
+
+    /// The slots that have a value, a bit each.
+    pub(crate) fn present(&self) -> u64 {
+        self.present
+    }
+
+    /// Whether one of the slot's values passes `test`, in the order sent.
+    pub(crate) fn any(&self, slot: Slot, mut test: impl FnMut(&'r [u8]) -> bool) -> bool {
+        let Some(first) = self.first.get(slot.index()).copied().flatten() else {
+            return false;
+        };
+        test(first) || (self.repeated & slot.bit() != 0 && self.any_repeated(slot, &mut test))
+    }
+
+    /// The rare case: another pass over the request.
+    #[cold]
+    fn any_repeated(&self, slot: Slot, test: &mut dyn FnMut(&'r [u8]) -> bool) -> bool {
+        let (source, wanted) = self.reads.describe(slot);
+        self.request.headers().any(|(name, value)| match source {
+            Source::Header => name == wanted && test(value),
+            Source::Cookie => {
+                name == b"cookie"
+                    && cookies(value).any(|(name, value)| name == wanted && test(value))
+            }
+            Source::Query => {
+                name == b":path"
+                    && parameters(split_path(value).1)
+                        .any(|(name, value)| name == wanted && test(value))
+            }
+        })
+    }
+
+    /// The first value of a slot that is not empty.
+    pub(crate) fn first_filled(&self, slot: Slot) -> Option<&'r [u8]> {
+        let mut filled = None;
+        self.any(slot, |value| {
+            if !value.is_empty() {
+                filled = Some(value);
+            }
+            filled.is_some()
+        });
+        filled
+    }
+}

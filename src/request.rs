@@ -1,0 +1,89 @@
+//! What the decision may ask of the host: the request, and the moment it arrives in.
+
+use crate::Timestamp;
+
+/// A request as a proxy sees it: bytes, not text.
+///
+/// Pseudo-headers (`:authority`, `:path`, `:method`, `:scheme`) are among the headers, names are in
+/// lower case, and a header that was sent twice is there twice.
+pub trait Request {
+    /// All headers in order. It may be called more than once and gives the same each time.
+    fn headers(&self) -> impl Iterator<Item = (&[u8], &[u8])>;
+
+    /// The client's address, with or without its port; asked for only where a canary says
+    /// `whenNoUnit: source-address`, because it costs a host call.
+    fn source_address(&self) -> Option<Vec<u8>>;
+}
+
+/// When the request arrives: everything that is not in the request and is not the same twice.
+///
+/// Each is asked for only when the decision depends on it, because it costs a host call.
+pub trait Moment {
+    /// The time by the wall clock, asked for when a canary has a ramp.
+    fn now(&self) -> Timestamp;
+
+    /// A fresh draw of 128 random bits, asked for when a request has no unit and its canary draws
+    /// or issues one.
+    fn draw(&self) -> u128;
+}
+
+/// Takes the port off an address: `10.0.0.1:80` and `[::1]:80`.
+pub(crate) fn without_port(address: &[u8]) -> &[u8] {
+    if let Some(bracketed) = address.strip_prefix(b"[") {
+        let end = bracketed.iter().position(|&byte| byte == b']');
+        return end
+            .and_then(|end| bracketed.get(..end))
+            .unwrap_or(bracketed);
+    }
+    let mut colons = address
+        .iter()
+        .enumerate()
+        .filter(|&(_, &byte)| byte == b':');
+    match (colons.next(), colons.next()) {
+        // Two colons and no bracket: an IPv6 address by itself.
+        (Some((colon, _)), None) => address.get(..colon).unwrap_or(address),
+        _ => address,
+    }
+}
+
+/// The `name=value` pairs of one `cookie` line (RFC 6265, section 4.2.1), taken as browsers and
+/// careless clients send them: blanks around a pair and quotes around a value do not count.
+pub(crate) fn cookies(line: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    line.split(|&byte| byte == b';').filter_map(|pair| {
+        let equals = pair.iter().position(|&byte| byte == b'=')?;
+        let (name, value) = pair.split_at_checked(equals)?;
+        let value = value.get(1..)?.trim_ascii();
+        let value = value
+            .strip_prefix(b"\"")
+            .and_then(|value| value.strip_suffix(b"\""))
+            .unwrap_or(value);
+        Some((name.trim_ascii(), value))
+    })
+}
+
+/// The path without query and fragment, and the query without either mark.
+pub(crate) fn split_path(path: &[u8]) -> (&[u8], &[u8]) {
+    let end = path.iter().position(|&byte| byte == b'#');
+    let path = end.and_then(|end| path.get(..end)).unwrap_or(path);
+    match path.iter().position(|&byte| byte == b'?') {
+        Some(mark) => (
+            path.get(..mark).unwrap_or_default(),
+            path.get(mark.saturating_add(1)..).unwrap_or_default(),
+        ),
+        None => (path, &[]),
+    }
+}
+
+/// The `name=value` pairs of a query, as they were sent: Envoy's own routes do not decode them
+/// either, and a decoded copy would cost every request an allocation.
+pub(crate) fn parameters(query: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    query
+        .split(|&byte| byte == b'&')
+        .map(|pair| match pair.iter().position(|&byte| byte == b'=') {
+            Some(equals) => (
+                pair.get(..equals).unwrap_or_default(),
+                pair.get(equals.saturating_add(1)..).unwrap_or_default(),
+            ),
+            None => (pair, &[][..]),
+        })
+}

@@ -1,0 +1,184 @@
+//! YAML text to a tree with places, and diagnostics drawn over the text.
+//!
+//! The only file that knows the YAML library.
+
+use crate::config::{self, Canaries};
+use crate::diagnostic::{Diagnostic, Place, Severity};
+use crate::node::{Key, Node, Span, Spans, Value, ValueVisitor};
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use serde::de::{Deserialize, Deserializer};
+use serde_saphyr::options::DuplicateKeyPolicy;
+use serde_saphyr::{Location, Spanned};
+
+/// A file as it was read, for messages that point into it.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// What to call it: a path, or `<stdin>`.
+    pub name: String,
+    /// Its whole text.
+    pub text: String,
+}
+
+/// Reads sources and checks them one by one and against each other; the diagnostics count sources
+/// as `sources` does. What could be read is returned beside the problems; use it only if none is an
+/// error.
+pub fn read(sources: &[Source]) -> (Canaries, Vec<Diagnostic>) {
+    let mut documents = Vec::new();
+    let mut found = Vec::new();
+    for (number, source) in sources.iter().enumerate() {
+        match parse(&source.text, number) {
+            Ok(nodes) => documents.extend(nodes.into_iter().map(|node| (number, node))),
+            Err(diagnostic) => found.push(*diagnostic),
+        }
+    }
+    let documents = documents.iter().map(|(number, node)| (*number, node));
+    let (canaries, more) = config::read(documents);
+    found.extend(more);
+    found.sort_by_key(|diagnostic| {
+        let span = diagnostic.place.span;
+        (diagnostic.place.source, span.map(|span| span.start))
+    });
+    (canaries, found)
+}
+
+/// Every document of a YAML (or JSON) text, as trees.
+///
+/// # Errors
+/// The first place where the text is not YAML; `source` is put into its place.
+pub fn parse(text: &str, source: usize) -> Result<Vec<Node>, Box<Diagnostic>> {
+    let options = serde_saphyr::options! {
+        // Repeated keys are reported with every other problem of the file, not instead of them.
+        duplicate_keys: DuplicateKeyPolicy::PassThrough,
+        // `no` and `on` are ordinary words for a group or a cookie.
+        strict_booleans: true,
+    };
+    serde_saphyr::from_multiple_with_options::<Located>(text, options)
+        .map(|documents| documents.into_iter().map(Node::from).collect())
+        .map_err(|error| {
+            Box::new(Diagnostic {
+                severity: Severity::Error,
+                code: "not-yaml",
+                place: Place {
+                    source,
+                    path: String::new(),
+                    span: error.location().and_then(|location| span(&location)),
+                },
+                message: format!("this is not YAML: {}", first_line(&error)),
+                help: None,
+            })
+        })
+}
+
+/// The error without the library's own drawing of the source.
+fn first_line(error: &serde_saphyr::Error) -> String {
+    let text = error.without_snippet().to_string();
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+/// Draws a diagnostic over its source, as compilers do: place, line, mark, help.
+pub fn draw(diagnostic: &Diagnostic, sources: &[Source], colour: bool) -> String {
+    let level = match diagnostic.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let title = level
+        .primary_title(diagnostic.message.as_str())
+        .id(diagnostic.code);
+    let mut group = annotate_snippets::Group::with_title(title);
+    let source = sources.get(diagnostic.place.source);
+    if let (Some(source), Some(span)) = (source, diagnostic.place.span) {
+        let end = span.end.clamp(span.start, source.text.len());
+        group = group.element(
+            Snippet::source(source.text.as_str())
+                .path(source.name.as_str())
+                .annotation(
+                    AnnotationKind::Primary
+                        .span(span.start.min(end)..end)
+                        .label(diagnostic.place.path.as_str()),
+                ),
+        );
+    } else if let Some(source) = source {
+        group = group.element(annotate_snippets::Origin::path(source.name.as_str()));
+    }
+    if let Some(help) = &diagnostic.help {
+        group = group.element(Level::HELP.message(help.as_str()));
+    }
+    let renderer = if colour {
+        Renderer::styled()
+    } else {
+        Renderer::plain()
+    };
+    renderer.render(&[group])
+}
+
+/// A node on its way from YAML.
+struct Located(Node);
+
+/// A key on its way from YAML.
+struct LocatedKey(Key);
+
+/// YAML's half of [`Spans`].
+struct YamlSpans;
+
+impl Spans for YamlSpans {
+    type Node<'de> = Located;
+    type Key<'de> = LocatedKey;
+}
+
+/// A value whose place is known from outside.
+struct Bare(Value);
+
+impl<'de> Deserialize<'de> for Bare {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer
+            .deserialize_any(ValueVisitor::<YamlSpans>::new())
+            .map(Self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Located {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let spanned = Spanned::<Bare>::deserialize(deserializer)?;
+        Ok(Self(Node {
+            span: span(&spanned.referenced),
+            value: spanned.value.0,
+        }))
+    }
+}
+
+impl<'de> Deserialize<'de> for LocatedKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let spanned = Spanned::<String>::deserialize(deserializer)?;
+        Ok(Self(Key {
+            span: span(&spanned.referenced),
+            name: spanned.value,
+        }))
+    }
+}
+
+impl From<Located> for Node {
+    fn from(located: Located) -> Self {
+        located.0
+    }
+}
+
+impl From<LocatedKey> for Key {
+    fn from(located: LocatedKey) -> Self {
+        located.0
+    }
+}
+
+fn span(location: &Location) -> Option<Span> {
+    if *location == Location::UNKNOWN {
+        return None;
+    }
+    let number = |number: u64| usize::try_from(number).ok();
+    let start = number(location.span().byte_offset()?)?;
+    let length = number(location.span().byte_len().unwrap_or(0))?;
+    Some(Span {
+        start,
+        end: start.saturating_add(length),
+        line: number(location.line())?,
+        column: number(location.column())?,
+    })
+}
