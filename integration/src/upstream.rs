@@ -47,7 +47,8 @@ pub struct Received {
     /// Path and query, as they came.
     pub path: String,
     /// Names in lower case and values, in order of the first appearance of each name; the values
-    /// of a repeated name follow each other in the order they came. The JSON form has each byte
+    /// of a repeated name follow each other in the order they came. HTTP/2's `:authority` comes
+    /// first, as `host`. The JSON form has each byte
     /// as the character with its number (Latin-1), so that no value is lost or changed.
     pub headers: Vec<(String, Latin1)>,
 }
@@ -163,6 +164,11 @@ async fn answer(
     let (head, body) = request.into_parts();
     // Read to its end, or the connection could not be kept.
     let _ = body.collect().await;
+    let authority = head
+        .uri
+        .authority()
+        .map(hyper::http::uri::Authority::as_str);
+    let host = authority.map(|host| ("host".to_owned(), Latin1(host.into())));
     let headers = head.headers.iter();
     let received = Received {
         served_by: name.as_ref().to_owned(),
@@ -171,8 +177,11 @@ async fn answer(
             .uri
             .path_and_query()
             .map_or_else(String::new, ToString::to_string),
-        headers: headers
-            .map(|(name, value)| (name.to_string(), Latin1(value.as_bytes().to_vec())))
+        headers: host
+            .into_iter()
+            .chain(
+                headers.map(|(name, value)| (name.to_string(), Latin1(value.as_bytes().to_vec()))),
+            )
             .collect(),
     };
     let json = serde_json::to_vec(&received).unwrap_or_default();

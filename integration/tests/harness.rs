@@ -1,178 +1,24 @@
 //! The harness itself, on a real Envoy with a plain bootstrap: no filter of ours.
 
+mod plain;
+
 use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
+use std::net::TcpStream;
 use std::process::{Command, Stdio};
-use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use coalmine_integration::client::{Client, Request};
 use coalmine_integration::discovery::{self, Verdict};
-use coalmine_integration::envoy::{Envoy, Launch};
+use coalmine_integration::envoy::Launch;
 use coalmine_integration::load::{Load, Outcome};
 use coalmine_integration::upstream::Upstream;
-use coalmine_integration::{envoy_binary, raw, swap};
-use serde_json::{Value, json};
-use tempfile::TempDir;
+use coalmine_integration::{raw, swap};
+use plain::{BINARY, MARK, MARKER, Setting, VARIANT, filter, marker, routes};
+use serde_json::json;
 
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// The header that the plain routes match on.
-const VARIANT: &str = "x-variant";
-
-/// The name of the filter that comes by extension discovery, and what it marks requests with.
-const MARKER: &str = "marker";
-const MARK: &str = "x-mark";
-
-static BINARY: LazyLock<std::path::PathBuf> = LazyLock::new(|| {
-    envoy_binary::ensure(&envoy_binary::wanted(), &|step| eprintln!("{step}")).unwrap()
-});
-
-/// Two upstreams behind an Envoy; the folder holds its watched files.
-struct Bench {
-    envoy: Envoy,
-    ingress: SocketAddr,
-    stable: Upstream,
-    canary: Upstream,
-    folder: TempDir,
-}
-
-impl Bench {
-    fn start(concurrency: u32) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let (stable, canary) = (
-            Upstream::start("stable").unwrap(),
-            Upstream::start("canary").unwrap(),
-        );
-        swap::replace(&folder.path().join("routes.json"), routes("canary")).unwrap();
-        swap::replace(&folder.path().join("filter.json"), marker("first")).unwrap();
-        let envoy = Launch::new(&*BINARY)
-            .config_text(bootstrap(folder.path(), &[&stable, &canary]).to_string())
-            .concurrency(concurrency)
-            .start()
-            .unwrap();
-        let ingress = envoy.admin().listener("ingress").unwrap();
-        Self {
-            envoy,
-            ingress,
-            stable,
-            canary,
-            folder,
-        }
-    }
-
-    fn client(&self) -> Client {
-        Client::new(self.ingress)
-    }
-}
-
-fn bootstrap(folder: &Path, upstreams: &[&Upstream]) -> Value {
-    let address =
-        |ip: &str, port: u16| json!({"socket_address": {"address": ip, "port_value": port}});
-    let watched = |file: &str| {
-        json!({
-            "resource_api_version": "V3",
-            "path_config_source": {
-                "path": folder.join(file),
-                "watched_directory": {"path": folder},
-            },
-        })
-    };
-    let clusters = upstreams.iter().map(|upstream| {
-        let address = address("127.0.0.1", upstream.address().port());
-        json!({
-            "name": upstream.name(),
-            "type": "STATIC",
-            "load_assignment": {
-                "cluster_name": upstream.name(),
-                "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}],
-            },
-        })
-    });
-    let connection_manager = json!({
-        "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-        "stat_prefix": "ingress",
-        "max_request_headers_kb": 1024,
-        "rds": {"route_config_name": "routes", "config_source": watched("routes.json")},
-        "http_filters": [
-            {"name": MARKER, "config_discovery": {
-                "config_source": watched("filter.json"),
-                "type_urls": [HEADER_MUTATION],
-            }},
-            {"name": "router", "typed_config": {
-                "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router",
-            }},
-        ],
-    });
-    json!({
-        "node": {"id": "harness", "cluster": "harness"},
-        "admin": {"address": address("127.0.0.1", 0)},
-        "overload_manager": {"resource_monitors": [{
-            "name": "envoy.resource_monitors.global_downstream_max_connections",
-            "typed_config": {
-                "@type": "type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
-                "max_active_downstream_connections": 1000,
-            },
-        }]},
-        "static_resources": {
-            "listeners": [{
-                "name": "ingress",
-                "address": address("127.0.0.1", 0),
-                "filter_chains": [{"filters": [{
-                    "name": "http",
-                    "typed_config": connection_manager,
-                }]}],
-            }],
-            "clusters": clusters.collect::<Vec<_>>(),
-        },
-    })
-}
-
-/// Routes by header, where requests without one go to `stable`, and others to `marked`.
-fn routes(marked: &str) -> String {
-    json!({"resources": [{
-        "@type": "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
-        "name": "routes",
-        "virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [
-            {
-                "match": {"prefix": "/", "headers": [{"name": VARIANT, "present_match": true}]},
-                "route": {"cluster": marked},
-            },
-            {"match": {"prefix": "/"}, "route": {"cluster": "stable"}},
-        ]}],
-    }]})
-    .to_string()
-}
-
-const HEADER_MUTATION: &str =
-    "type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutation";
-
-/// A filter of Envoy's own that marks each request.
-fn marker(mark: &str) -> String {
-    filter(json!({
-        "@type": HEADER_MUTATION,
-        "mutations": {"request_mutations": [{"append": {
-            "header": {"key": MARK, "value": mark},
-            "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
-        }}]},
-    }))
-}
-
-fn filter(typed_config: Value) -> String {
-    let version = typed_config.to_string();
-    json!({
-        "version_info": version,
-        "resources": [{
-            "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
-            "name": MARKER,
-            "typed_config": typed_config,
-        }],
-    })
-    .to_string()
-}
 
 /// Whether a process is there; one that has ended and waits for its parent is not.
 fn runs(pid: u32) -> bool {
@@ -193,8 +39,8 @@ fn eventually(what: &str, mut happens: impl FnMut() -> bool) {
 
 #[test]
 fn routes_by_header_and_ends_without_a_trace() {
-    let bench = Bench::start(2);
-    let client = bench.client();
+    let setting = Setting::start(2);
+    let client = setting.client();
     let check = |request: Request, expected: &str| {
         let response = client.send(&request).unwrap();
         assert_eq!(response.status, 200, "{request:?}");
@@ -208,10 +54,18 @@ fn routes_by_header_and_ends_without_a_trace() {
     assert_eq!(received.all(MARK), [b"first"]);
     let received = check(Request::new("PUT", "/").header(VARIANT, "x"), "canary");
     assert_eq!((&*received.method, &*received.path), ("PUT", "/"));
+    assert_eq!(received.headers[0].0, "host");
+    assert_eq!(
+        received.all("host"),
+        [setting.ingress.to_string().as_bytes()]
+    );
     check(Request::get("/"), "stable");
-    assert_eq!((bench.stable.requests(), bench.canary.requests()), (2, 1));
+    assert_eq!(
+        (setting.stable.requests(), setting.canary.requests()),
+        (2, 1)
+    );
 
-    let admin = bench.envoy.admin();
+    let admin = setting.envoy.admin();
     let total = "http.ingress.downstream_rq_total";
     assert_eq!(admin.counter(total).unwrap(), Some(3));
     assert_eq!(admin.counter("no.such.counter").unwrap(), None);
@@ -231,24 +85,30 @@ fn routes_by_header_and_ends_without_a_trace() {
             .contains("ingress")
     );
 
-    assert_eq!(bench.envoy.problems(), Vec::<String>::new());
-    let pid = bench.envoy.pid();
+    assert_eq!(setting.envoy.problems(), Vec::<String>::new());
+    let pid = setting.envoy.pid();
     assert!(runs(pid));
-    bench.envoy.stop().unwrap();
+    setting.envoy.stop().unwrap();
     assert!(!runs(pid));
     client.send(&Request::get("/")).unwrap_err();
 }
 
 #[test]
 fn headers_arrive_as_the_bytes_they_were() {
-    let bench = Bench::start(1);
-    let client = bench.client();
+    let setting = Setting::start(1);
+    let client = setting.client();
     let check = |name: &str, values: &[&[u8]], arrive: &[&[u8]]| {
-        let request = values.iter().fold(Request::get("/"), |request, value| {
-            request.header(name, *value)
-        });
-        let received = client.send(&request).unwrap().received().unwrap();
-        assert_eq!(received.all(name), arrive, "{name}");
+        // To the upstream over HTTP/1.1 and over HTTP/2.
+        for empty in [
+            Request::get("/"),
+            Request::get("/").header(VARIANT, "canary"),
+        ] {
+            let request = values
+                .iter()
+                .fold(empty, |request, value| request.header(name, *value));
+            let received = client.send(&request).unwrap().received().unwrap();
+            assert_eq!(received.all(name), arrive, "{name} {}", received.served_by);
+        }
     };
     let long = vec![b'x'; 100 << 10];
     check("x-text", &[b"plain"], &[b"plain"]);
@@ -262,14 +122,14 @@ fn headers_arrive_as_the_bytes_they_were() {
         &[b"a=1", b"b=\xe9; a=2"],
         &[b"a=1", b"b=\xe9; a=2"],
     );
-    assert_eq!(bench.envoy.problems(), Vec::<String>::new());
+    assert_eq!(setting.envoy.problems(), Vec::<String>::new());
 }
 
 #[test]
 fn hostile_bytes_are_answered_and_harm_nobody() {
-    let bench = Bench::start(1);
+    let setting = Setting::start(1);
     let check = |bytes: &[u8], expected: Option<u16>| {
-        let response = raw::send(bench.ingress, bytes, PATIENCE).unwrap();
+        let response = raw::send(setting.ingress, bytes, PATIENCE).unwrap();
         assert_eq!(response.status(), expected, "{}", bytes.escape_ascii());
     };
     check(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n", Some(200));
@@ -278,14 +138,17 @@ fn hostile_bytes_are_answered_and_harm_nobody() {
     check(b"GET / HTTP/1.1\r\nhost: a\r\n\xff: x\r\n\r\n", Some(400));
     check(b"GET / HTTP/1.1\r\n\r\n", Some(400));
     check(b"\x16\x03\x01\x02\x00", Some(400));
-    let late = raw::send(bench.ingress, b"GET / HT", Duration::from_millis(50)).unwrap();
+    let late = raw::send(setting.ingress, b"GET / HT", Duration::from_millis(50)).unwrap();
     assert_eq!((late.bytes.len(), late.closed), (0, false));
-    assert_eq!(bench.client().send(&Request::get("/")).unwrap().status, 200);
+    assert_eq!(
+        setting.client().send(&Request::get("/")).unwrap().status,
+        200
+    );
 }
 
 #[test]
 fn ten_thousand_users_in_order_over_few_connections() {
-    let bench = Bench::start(2);
+    let setting = Setting::start(2);
     let requests: Vec<Request> = (0..10_000)
         .map(|user| {
             let request = Request::get(format!("/{user}"));
@@ -296,7 +159,7 @@ fn ten_thousand_users_in_order_over_few_connections() {
             }
         })
         .collect();
-    let client = bench.client();
+    let client = setting.client();
     let start = Instant::now();
     let responses = client.send_all(requests, 16).unwrap();
     eprintln!("10,000 requests in {:?}", start.elapsed());
@@ -307,16 +170,16 @@ fn ten_thousand_users_in_order_over_few_connections() {
         assert_eq!(response.received().unwrap().path, format!("/{user}"));
     }
     assert_eq!(
-        (bench.stable.requests(), bench.canary.requests()),
+        (setting.stable.requests(), setting.canary.requests()),
         (7_500, 2_500)
     );
-    let connections = bench
+    let connections = setting
         .envoy
         .admin()
         .counter("http.ingress.downstream_cx_total");
     assert_eq!(connections.unwrap(), Some(16));
 
-    drop(bench);
+    drop(setting);
     client
         .send_all(vec![Request::get("/"); 100], 4)
         .unwrap_err();
@@ -324,14 +187,14 @@ fn ten_thousand_users_in_order_over_few_connections() {
 
 #[test]
 fn routes_are_replaced_under_load_without_a_failure() {
-    let bench = Bench::start(2);
-    let load = Load::start(bench.ingress, 4, Duration::from_micros(200), |number| {
+    let setting = Setting::start(2);
+    let load = Load::start(setting.ingress, 4, Duration::from_micros(200), |number| {
         Request::get(format!("/{number}")).header(VARIANT, "canary")
     });
     load.wait_for(200, PATIENCE).unwrap();
     let swapped = load.now();
-    swap::replace(&bench.folder.path().join("routes.json"), routes("stable")).unwrap();
-    eventually("routes replaced", || bench.stable.requests() > 0);
+    swap::replace(&setting.folder.path().join("routes.json"), routes("stable")).unwrap();
+    eventually("routes replaced", || setting.stable.requests() > 0);
     // Whatever the four connections had under way has been answered after 16 more.
     load.wait_for(16, PATIENCE).unwrap();
     let settled = load.now();
@@ -347,14 +210,14 @@ fn routes_are_replaced_under_load_without_a_failure() {
     let numbers: std::collections::BTreeSet<u64> =
         report.samples.iter().map(|sample| sample.number).collect();
     assert_eq!(numbers.len(), report.samples.len());
-    assert_eq!(bench.envoy.problems(), Vec::<String>::new());
+    assert_eq!(setting.envoy.problems(), Vec::<String>::new());
 }
 
 #[test]
 fn a_load_tells_failures_by_kind() {
-    let mut bench = Bench::start(1);
-    bench.canary = Upstream::start("another").unwrap();
-    let load = Load::start(bench.ingress, 2, Duration::ZERO, |number| {
+    let mut setting = Setting::start(1);
+    setting.canary = Upstream::start("another").unwrap();
+    let load = Load::start(setting.ingress, 2, Duration::ZERO, |number| {
         if number % 2 == 0 {
             Request::get("/").header(VARIANT, "canary")
         } else {
@@ -362,7 +225,7 @@ fn a_load_tells_failures_by_kind() {
         }
     });
     load.wait_for(20, PATIENCE).unwrap();
-    bench.envoy.stop().unwrap();
+    setting.envoy.stop().unwrap();
     load.wait_for(20, PATIENCE).unwrap();
     let report = load.stop();
 
@@ -379,11 +242,12 @@ fn a_load_tells_failures_by_kind() {
 
 #[test]
 fn a_replaced_filter_is_applied_or_refused() {
-    let bench = Bench::start(1);
-    let client = bench.client();
-    let path = bench.folder.path().join("filter.json");
+    let setting = Setting::start(1);
+    let client = setting.client();
+    let path = setting.folder.path().join("filter.json");
     let check = |content: String, expected: Option<&str>, mark: &[u8]| {
-        let verdict = discovery::replace(&bench.envoy, MARKER, &path, &content, PATIENCE).unwrap();
+        let verdict =
+            discovery::replace(&setting.envoy, MARKER, &path, &content, PATIENCE).unwrap();
         match (&verdict, expected) {
             (Verdict::Applied { .. }, None) => {}
             (Verdict::Refused { problems, .. }, Some(words)) => {
@@ -405,12 +269,12 @@ fn a_replaced_filter_is_applied_or_refused() {
     check(marker("third"), None, b"third");
     check(marker("fourth"), None, b"fourth");
 
-    let nobody = discovery::replace(&bench.envoy, "nobody", &path, "{}", PATIENCE);
+    let nobody = discovery::replace(&setting.envoy, "nobody", &path, "{}", PATIENCE);
     assert!(nobody.unwrap_err().to_string().contains("nobody"));
-    let elsewhere = bench.folder.path().join("elsewhere.json");
+    let elsewhere = setting.folder.path().join("elsewhere.json");
     let limit = Duration::from_millis(50);
     let fifth = marker("fifth");
-    let silence = discovery::replace(&bench.envoy, MARKER, &elsewhere, fifth, limit);
+    let silence = discovery::replace(&setting.envoy, MARKER, &elsewhere, fifth, limit);
     assert!(silence.unwrap_err().to_string().contains("elsewhere.json"));
 }
 
@@ -447,8 +311,8 @@ fn an_envoy_does_not_outlive_a_killed_parent() {
     const NAME: &str = "an_envoy_does_not_outlive_a_killed_parent";
     if env::var_os(ROLE).is_some() {
         // The process that is going to be killed.
-        let bench = Bench::start(1);
-        println!("\npid {}", bench.envoy.pid());
+        let setting = Setting::start(1);
+        println!("\npid {}", setting.envoy.pid());
         loop {
             std::thread::park();
         }
