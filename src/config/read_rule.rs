@@ -20,46 +20,66 @@ pub(super) fn read_rules(
     context: &Context<'_>,
     report: &mut Report<'_>,
 ) -> Vec<Rule> {
-    let mut rules: Vec<Rule> = Vec::new();
+    let mut rules = Vec::new();
+    let mut earlier: Vec<(String, Condition)> = Vec::new();
     for field in field.list(report).unwrap_or_default() {
-        let Some(rule) = read_rule(&field, context, report) else {
+        let Some((name, when, outcome)) = read_rule(&field, context, report) else {
             continue;
         };
-        if rules.iter().any(|earlier| earlier.name == rule.name) {
-            report.error(
-                field.key_place(),
-                "repeated-rule",
-                format!("there is a rule `{}` already", rule.name),
-                "give it another name: it is the reason that decisions are counted by".to_owned(),
-            );
+        check_reachable(&name, &when, &earlier, &field, report);
+        earlier.push((name.clone(), when.clone()));
+        // A rule that gives nothing sound still shadows those below it.
+        if let Some(outcome) = outcome {
+            rules.push(Rule {
+                name,
+                when,
+                outcome,
+            });
         }
-        let earlier = rules
-            .iter()
-            .find(|earlier| implies(&rule.when, &earlier.when));
-        if let Some(earlier) = earlier {
-            report.error(
-                field.key_place(),
-                "unreachable-rule",
-                format!(
-                    "rule `{}` is never reached: whatever it matches, `{}` above it matches first",
-                    rule.name, earlier.name
-                ),
-                "put it above the other, or take it out".to_owned(),
-            );
-        } else if never_matches(&rule.when) {
-            report.error(
-                field.key_place(),
-                "unreachable-rule",
-                format!("rule `{}` can match no request at all", rule.name),
-                "its conditions contradict each other: take one out".to_owned(),
-            );
-        }
-        rules.push(rule);
     }
     rules
 }
 
-fn read_rule(field: &Field<'_>, context: &Context<'_>, report: &mut Report<'_>) -> Option<Rule> {
+/// Reports a rule that no request gets to, and a name that is taken.
+fn check_reachable(
+    name: &str,
+    when: &Condition,
+    earlier: &[(String, Condition)],
+    field: &Field<'_>,
+    report: &mut Report<'_>,
+) {
+    if earlier.iter().any(|(taken, _)| taken == name) {
+        report.error(
+            field.key_place(),
+            "repeated-rule",
+            format!("there is a rule `{name}` already"),
+            "give it another name: it is the reason that decisions are counted by".to_owned(),
+        );
+    }
+    if let Some((first, _)) = earlier.iter().find(|(_, wide)| implies(when, wide)) {
+        report.error(
+            field.key_place(),
+            "unreachable-rule",
+            format!(
+                "rule `{name}` is never reached: whatever it matches, `{first}` above it matches first"
+            ),
+            "put it above the other, or take it out".to_owned(),
+        );
+    } else if never_matches(when) {
+        report.error(
+            field.key_place(),
+            "unreachable-rule",
+            format!("rule `{name}` can match no request at all"),
+            "its conditions contradict each other: take one out".to_owned(),
+        );
+    }
+}
+
+fn read_rule(
+    field: &Field<'_>,
+    context: &Context<'_>,
+    report: &mut Report<'_>,
+) -> Option<(String, Condition, Option<Outcome>)> {
     let fields = field.fields(report, &["name", "when", "route", "shares"])?;
     let name = fields
         .required(report, "name", "write `name: staff`")
@@ -72,11 +92,7 @@ fn read_rule(field: &Field<'_>, context: &Context<'_>, report: &mut Report<'_>) 
         )
         .and_then(|field| read_condition(&field, context, report, 0));
     let outcome = read_outcome(field, &fields, context, report);
-    Some(Rule {
-        name: name?,
-        when: when?,
-        outcome: outcome?,
-    })
+    Some((name?, when?, outcome))
 }
 
 fn read_outcome(
