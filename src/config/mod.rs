@@ -6,9 +6,12 @@
 
 mod fields;
 mod implies;
+mod names;
 mod read;
 mod read_rule;
+mod read_shares;
 mod read_spec;
+mod read_unit;
 mod write;
 
 pub use read::{Canaries, PLUGIN_KIND, read, read_json};

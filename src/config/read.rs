@@ -1,7 +1,8 @@
 //! Documents to canaries: the envelope, and what canaries must agree on among themselves.
 
 use super::fields::{Field, Report, nearest_or_all};
-use super::read_spec::{label, read_spec};
+use super::names::{header_name, label};
+use super::read_spec::read_spec;
 use super::{API_VERSION, CANARY_KIND, Canary, VARIANT_HEADER};
 use crate::diagnostic::{Diagnostic, Place, Severity, any_error};
 use crate::node::{Node, Span, Value};
@@ -111,7 +112,7 @@ fn canary_documents<'n>(
     };
     envelope(root, report, &[PLUGIN_KIND]);
     if let Some(field) = fields.get("variantHeader")
-        && let Some(name) = super::read_spec::header_name(&field, report)
+        && let Some(name) = header_name(&field, report)
     {
         *variant_header = name;
     }

@@ -2,7 +2,10 @@
 
 use super::fields::{Field, Fields, Report};
 use super::implies::{implies, never_matches};
-use super::read_spec::{Context, deciding_header, known_variant, read_shares, token};
+use super::names::{known_variant, token};
+use super::read_shares::read_shares;
+use super::read_spec::Context;
+use super::read_unit::deciding_header;
 use super::{Condition, Named, Outcome, Rule, Test};
 use crate::policy::compile_regex;
 

@@ -1,0 +1,148 @@
+//! What a request brings: pins, the unit, and the cookie for whoever has none.
+
+use super::fields::{Field, Fields, Report};
+use super::names::{attribute, choice, header_name, token};
+use super::read_spec::Context;
+use super::{IssueCookie, Pins, SameSite, UnitSource, WhenNoUnit};
+
+/// A header that decides: never the one that carries decisions, which clients can only forge.
+pub(super) fn deciding_header(
+    field: &Field<'_>,
+    context: &Context<'_>,
+    report: &mut Report<'_>,
+) -> Option<String> {
+    let name = header_name(field, report)?;
+    if name == context.variant_header {
+        report.error(
+            field.value_place(),
+            "variant-header",
+            format!(
+                "`{name}` carries the decision, so what a client sends in it counts for nothing"
+            ),
+            "take another header".to_owned(),
+        );
+        return None;
+    }
+    Some(name)
+}
+
+pub(super) fn read_pins(
+    field: &Field<'_>,
+    context: &Context<'_>,
+    report: &mut Report<'_>,
+) -> Option<Pins> {
+    let fields = field.fields(report, &["header", "cookie", "query"])?;
+    Some(Pins {
+        header: fields
+            .get("header")
+            .and_then(|field| deciding_header(&field, context, report)),
+        cookie: fields
+            .get("cookie")
+            .and_then(|field| token(&field, report).map(str::to_owned)),
+        query: fields
+            .get("query")
+            .and_then(|field| field.filled(report).map(str::to_owned)),
+    })
+}
+
+pub(super) fn read_unit(
+    field: &Field<'_>,
+    context: &Context<'_>,
+    report: &mut Report<'_>,
+) -> Vec<UnitSource> {
+    const SOURCES: &[&str] = &["header", "cookie", "query"];
+    let list = field.list(report).unwrap_or_default();
+    let read = |field: Field<'_>| {
+        let fields = field.fields(report, SOURCES)?;
+        let (source, field) = fields.one_of(report, SOURCES)?;
+        match source {
+            "header" => deciding_header(&field, context, report).map(UnitSource::Header),
+            "cookie" => token(&field, report).map(|name| UnitSource::Cookie(name.to_owned())),
+            _ => field
+                .filled(report)
+                .map(|name| UnitSource::Query(name.to_owned())),
+        }
+    };
+    list.into_iter().filter_map(read).collect()
+}
+
+pub(super) const WHEN_NO_UNIT: &[(&str, WhenNoUnit)] = &[
+    ("default", WhenNoUnit::Default),
+    ("random", WhenNoUnit::Random),
+    ("issue-cookie", WhenNoUnit::IssueCookie),
+    ("source-address", WhenNoUnit::SourceAddress),
+];
+
+pub(super) fn read_issue_cookie(
+    fields: &Fields<'_>,
+    when_no_unit: WhenNoUnit,
+    report: &mut Report<'_>,
+) -> Option<IssueCookie> {
+    const SAME_SITE: &[(&str, SameSite)] = &[
+        ("Lax", SameSite::Lax),
+        ("Strict", SameSite::Strict),
+        ("None", SameSite::None),
+    ];
+    let field = fields.get("issueCookie")?;
+    if when_no_unit != WhenNoUnit::IssueCookie {
+        report.error(
+            field.key_place(),
+            "unused-field",
+            "no cookie is issued here, so `issueCookie` means nothing",
+            "write `whenNoUnit: issue-cookie` as well, or take it out".to_owned(),
+        );
+    }
+    let known = [
+        "name", "path", "domain", "maxAge", "sameSite", "secure", "httpOnly",
+    ];
+    let fields = field.fields(report, &known)?;
+    let cookie = IssueCookie {
+        name: fields
+            .get("name")
+            .and_then(|field| token(&field, report).map(str::to_owned)),
+        path: fields
+            .get("path")
+            .and_then(|field| attribute(&field, report)),
+        domain: fields
+            .get("domain")
+            .and_then(|field| attribute(&field, report)),
+        max_age: fields
+            .get("maxAge")
+            .and_then(|field| read_seconds(&field, report)),
+        same_site: fields
+            .get("sameSite")
+            .and_then(|field| choice(&field, report, SAME_SITE)),
+        secure: fields.get("secure").and_then(|field| field.boolean(report)),
+        http_only: fields
+            .get("httpOnly")
+            .and_then(|field| field.boolean(report)),
+    };
+    if cookie.same_site == Some(SameSite::None) && cookie.secure == Some(false) {
+        report.error(
+            field.key_place(),
+            "insecure-cookie",
+            "browsers drop a cookie with `sameSite: None` that is not `secure`",
+            "write `secure: true`".to_owned(),
+        );
+    }
+    Some(cookie)
+}
+
+/// A length of time in seconds: `90s`, `15m`, `12h`, `180d`.
+fn read_seconds(field: &Field<'_>, report: &mut Report<'_>) -> Option<u32> {
+    let text = field.text(report)?;
+    let units = [('s', 1u32), ('m', 60), ('h', 3600), ('d', 86_400)];
+    let seconds = units.iter().find_map(|(unit, seconds)| {
+        let count: u32 = text.strip_suffix(*unit)?.parse().ok()?;
+        count.checked_mul(*seconds)
+    });
+    if seconds.is_none() {
+        report.error(
+            field.value_place(),
+            "bad-duration",
+            format!("`{text}` is not a length of time"),
+            "write a number and s, m, h or d, like `180d`".to_owned(),
+        );
+    }
+    seconds
+}
