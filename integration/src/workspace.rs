@@ -1,6 +1,6 @@
 //! Where things are in the workspace: agreed here, so that nobody needs an environment variable.
 //!
-//! `cargo xtask module` writes the module to [`module_path`], everything that runs it reads it
+//! `cargo xtask module` writes the module to [`module_path()`], everything that runs it reads it
 //! there. These paths do not follow `CARGO_TARGET_DIR`: they are meeting points, not build folders.
 
 use std::path::{Path, PathBuf};

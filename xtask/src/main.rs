@@ -7,6 +7,7 @@ mod envoy;
 mod module;
 mod setup;
 mod step;
+mod test;
 mod toolchain;
 
 use std::process::ExitCode;
@@ -30,6 +31,7 @@ enum Task {
     Setup(setup::Setup),
     Module(module::Module),
     Envoy(envoy::Envoy),
+    Test(test::Test),
 }
 
 fn main() -> ExitCode {
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
         Task::Setup(task) => task.run(),
         Task::Module(task) => task.run(),
         Task::Envoy(task) => task.run(),
+        Task::Test(task) => task.run(),
     };
     outcome.unwrap_or_else(|problem| {
         eprintln!("error: {problem:#}");

@@ -17,6 +17,8 @@ use crate::envoy;
 use crate::step::Step;
 use crate::toolchain::{self, Machine, Next, TARGET, Toolchain};
 
+pub(crate) use runner::installed as bindgen_runner;
+
 /// Find or install what is needed, and say which way was taken and why
 ///
 /// Nothing has to be run first: every other command installs what it needs by itself.
@@ -200,10 +202,12 @@ pub(crate) fn toolchain(step: &Step) -> Result<Toolchain> {
                 }
             }
             Next::InstallPackages => {
-                let why = if machine.rustup_refused.is_some() {
-                    "rustup could not add the target"
+                let why = if machine.forced.is_some() {
+                    format!("{} forbids rustup", toolchain::VARIABLE)
+                } else if machine.rustup_refused.is_some() {
+                    "rustup could not add the target".to_owned()
                 } else {
-                    "there is no rustup to ask"
+                    "there is no rustup to ask".to_owned()
                 };
                 step.note(&format!("{why}: installing Debian's compiler for it"));
                 let added = apt::install(&toolchain::DEBIAN_PACKAGES, step);

@@ -1,0 +1,153 @@
+//! The stages of `cargo xtask test`: a new one is an entry in [`all`].
+
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use coalmine_integration::envoy_binary;
+
+use super::tally::Tally;
+use crate::module;
+use crate::setup::{self, Need};
+use crate::step::Step;
+use crate::toolchain::native_cargo;
+
+/// One stage.
+pub(crate) struct Stage {
+    /// Its name in the output.
+    pub(crate) title: String,
+    /// Whether it belongs to `cargo xtask test fast` too.
+    pub(crate) fast: bool,
+    /// What is installed before it runs.
+    pub(crate) needs: &'static [Need],
+    /// The Envoy it uses, if it uses one: a version or a path.
+    pub(crate) envoy: String,
+    /// What it does.
+    pub(crate) work: Work,
+}
+
+/// What a stage does, and what is counted.
+#[derive(Clone, Copy)]
+pub(crate) enum Work {
+    /// A command that succeeds or fails as one.
+    Check(fn(&Stage, &Step) -> Result<Command>),
+    /// A command that runs tests, each of which counts; none at all is a failure.
+    Tests(fn(&Stage, &Step) -> Result<Command>),
+    /// Work that is done here and counts for itself.
+    Own(fn(&Stage, &Step) -> Result<Tally>),
+}
+
+/// Every stage, quick ones first; the tests on Envoy once for each of `envoys`.
+pub(super) fn all(envoys: &[String]) -> Vec<Stage> {
+    let default = envoys.last().map_or("", String::as_str);
+    let stage = |title: &str, fast, needs, work| Stage {
+        title: title.to_owned(),
+        fast,
+        needs,
+        envoy: default.to_owned(),
+        work,
+    };
+    let wasm_clippy: &[Need] = &[Need::Clippy, Need::WasmTarget];
+    let wasm_tests: &[Need] = &[Need::WasmTarget, Need::Node, Need::BindgenRunner];
+    let mut stages = vec![
+        stage(
+            "formatting",
+            true,
+            &[Need::Rustfmt],
+            Work::Check(formatting),
+        ),
+        stage("clippy", true, &[Need::Clippy], Work::Check(clippy)),
+        stage("native tests", true, &[], Work::Tests(native_tests)),
+        stage("documentation", false, &[], Work::Check(documentation)),
+        stage("the module", false, &[Need::WasmTarget], Work::Own(module)),
+        stage(
+            "clippy on wasm32",
+            false,
+            wasm_clippy,
+            Work::Check(clippy_wasm),
+        ),
+        stage(
+            "tests on wasm32",
+            false,
+            wasm_tests,
+            Work::Tests(tests_wasm),
+        ),
+    ];
+    stages.extend(envoys.iter().map(|envoy| Stage {
+        title: format!("tests on Envoy {envoy}"),
+        fast: false,
+        needs: &[Need::WasmTarget, Need::Envoy],
+        envoy: envoy.clone(),
+        work: Work::Tests(tests_envoy),
+    }));
+    stages
+}
+
+/// All packages but the module, which makes sense on wasm32 only.
+const NATIVE: [&str; 3] = ["--workspace", "--exclude", "coalmine-module"];
+
+fn formatting(_: &Stage, _: &Step) -> Result<Command> {
+    let mut command = native_cargo();
+    command.args(["fmt", "--all", "--check"]);
+    Ok(command)
+}
+
+fn clippy(_: &Stage, _: &Step) -> Result<Command> {
+    let mut command = native_cargo();
+    command.arg("clippy").args(NATIVE).arg("--all-targets");
+    command.args(["--", "--deny", "warnings"]);
+    Ok(command)
+}
+
+fn native_tests(_: &Stage, _: &Step) -> Result<Command> {
+    let mut command = native_cargo();
+    command.arg("test").args(NATIVE);
+    command.args(["--exclude", "coalmine-integration", "--no-fail-fast"]);
+    Ok(command)
+}
+
+fn documentation(_: &Stage, _: &Step) -> Result<Command> {
+    let mut command = native_cargo();
+    command.arg("doc").args(NATIVE).arg("--no-deps");
+    command.env("RUSTDOCFLAGS", "--deny warnings");
+    Ok(command)
+}
+
+fn module(_: &Stage, step: &Step) -> Result<Tally> {
+    module::build(step)?;
+    Ok(Tally::one(true))
+}
+
+fn clippy_wasm(_: &Stage, step: &Step) -> Result<Command> {
+    let packages = ["coalmine", "coalmine-filter", "coalmine-module"];
+    let mut command = setup::toolchain(step)?.cargo(&["clippy"]);
+    for package in packages {
+        command.args(["--package", package]);
+    }
+    command.args(["--", "--deny", "warnings"]);
+    Ok(command)
+}
+
+fn tests_wasm(_: &Stage, step: &Step) -> Result<Command> {
+    let runner = setup::bindgen_runner()?.context("wasm-bindgen-test-runner is not installed")?;
+    let mut command = setup::toolchain(step)?.cargo(&["test"]);
+    command
+        .args(["--package", "coalmine", "--test", "wasm"])
+        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", runner)
+        // Its default of 20 s is for single tests in a browser.
+        .env("WASM_BINDGEN_TEST_TIMEOUT", "300");
+    Ok(command)
+}
+
+fn tests_envoy(stage: &Stage, step: &Step) -> Result<Command> {
+    module::build(step).context("these tests run the module")?;
+    let mut command = native_cargo();
+    command
+        .args([
+            "test",
+            "--package",
+            "coalmine-integration",
+            "--no-fail-fast",
+        ])
+        .env(envoy_binary::VARIABLE, &stage.envoy);
+    Ok(command)
+}
