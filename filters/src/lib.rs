@@ -1,1 +1,29 @@
-//! The filter.
+//! The HTTP filter: what Envoy calls for each request, and what is done to it.
+//!
+//! The crate speaks proxy-wasm and decides nothing itself: [`coalmine::decide()`] does. It is an
+//! rlib, so that the tests can play the host natively; `module/` makes the WebAssembly module of it.
+//!
+//! | where | what |
+//! |---|---|
+//! | `root` | one configuration: read it, refuse it, or put it in force |
+//! | `plugin` | what a configuration makes: the policy and what lives as long as it |
+//! | `stream` | one request and its response |
+//! | `moment` | the time and the draws that a decision may ask for |
+//! | `counters` | `coalmine_decisions`, by canary, variant and reason |
+//! | `host` | the host's calls, none of which can panic |
+//! | [`pairs`] | the wire form of headers, read in place |
+//! | [`entropy`] | random draws out of a pool |
+
+mod counters;
+pub mod entropy;
+mod host;
+mod moment;
+pub mod pairs;
+mod plugin;
+mod root;
+mod stream;
+
+/// Tells the SDK what to make for each configuration. Called once, from `_initialize`.
+pub fn register() {
+    proxy_wasm::set_root_context(|_| Box::new(root::Root::default()));
+}

@@ -1,0 +1,277 @@
+//! The host's calls, none of which can panic.
+//!
+//! The SDK's own wrappers panic on a status that they do not expect and copy every header into two
+//! strings; a panic would end the worker's VM with all its requests. So the filter declares the
+//! calls itself. Whatever the host answers has a defined outcome, and the first failure of each
+//! call is logged, once for each configuration.
+
+use core::cell::Cell;
+use core::ptr::null_mut;
+use proxy_wasm::types::{BufferType, LogLevel, MapType, MetricType};
+
+/// What the host's calls return; 0 is success. Not the SDK's `Status`, an enum: a host's number
+/// that is not one of its variants would be undefined behaviour.
+type Status = u32;
+
+const OK: Status = 0;
+
+#[link(wasm_import_module = "env")]
+unsafe extern "C" {
+    fn proxy_log(level: LogLevel, message: *const u8, message_size: usize) -> Status;
+    fn proxy_get_log_level(level: *mut u32) -> Status;
+    fn proxy_get_current_time_nanoseconds(time: *mut u64) -> Status;
+    fn proxy_get_buffer_bytes(
+        buffer: BufferType,
+        start: usize,
+        max_size: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+    ) -> Status;
+    fn proxy_get_header_map_pairs(map: MapType, data: *mut *mut u8, size: *mut usize) -> Status;
+    fn proxy_add_header_map_value(
+        map: MapType,
+        name: *const u8,
+        name_size: usize,
+        value: *const u8,
+        value_size: usize,
+    ) -> Status;
+    fn proxy_replace_header_map_value(
+        map: MapType,
+        name: *const u8,
+        name_size: usize,
+        value: *const u8,
+        value_size: usize,
+    ) -> Status;
+    fn proxy_remove_header_map_value(map: MapType, name: *const u8, name_size: usize) -> Status;
+    fn proxy_get_property(
+        path: *const u8,
+        path_size: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+    ) -> Status;
+    fn proxy_define_metric(
+        kind: MetricType,
+        name: *const u8,
+        name_size: usize,
+        id: *mut u32,
+    ) -> Status;
+    fn proxy_increment_metric(id: u32, offset: i64) -> Status;
+}
+
+/// The host, and which of its calls have failed.
+#[derive(Debug, Default)]
+pub(crate) struct Host {
+    reported: Cell<u32>,
+}
+
+/// A call that can fail.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Call {
+    Configuration,
+    RequestHeaders,
+    ReplaceHeader,
+    RemoveHeader,
+    AddHeader,
+    SourceAddress,
+    Time,
+    Random,
+    DefineMetric,
+    IncrementMetric,
+}
+
+impl Call {
+    /// Its name in the ABI, and what its failure means to the user.
+    fn meaning(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Configuration => (
+                "proxy_get_buffer_bytes",
+                "the configuration cannot be read and is refused",
+            ),
+            Self::RequestHeaders => (
+                "proxy_get_header_map_pairs",
+                "requests pass without a decision",
+            ),
+            Self::ReplaceHeader => (
+                "proxy_replace_header_map_value",
+                "requests go to the default variant and are not counted",
+            ),
+            Self::RemoveHeader => (
+                "proxy_remove_header_map_value",
+                "requests keep the variant header that the client sent",
+            ),
+            Self::AddHeader => (
+                "proxy_add_header_map_value",
+                "clients without a unit get no cookie",
+            ),
+            Self::SourceAddress => (
+                "proxy_get_property",
+                "requests are decided without the client's address",
+            ),
+            Self::Time => (
+                "proxy_get_current_time_nanoseconds",
+                "ramps count as not begun",
+            ),
+            Self::Random => (
+                "random_get",
+                "units come from the time and the number of the stream, which can be guessed",
+            ),
+            Self::DefineMetric => ("proxy_define_metric", "decisions are not counted"),
+            Self::IncrementMetric => ("proxy_increment_metric", "decisions are not counted"),
+        }
+    }
+
+    fn bit(self) -> u32 {
+        1u32.wrapping_shl(self as u32)
+    }
+}
+
+impl Host {
+    /// Logs a failure, the first time that the call fails.
+    #[cold]
+    pub(crate) fn report(&self, call: Call, status: Option<Status>) {
+        if self.reported.get() & call.bit() != 0 {
+            return;
+        }
+        self.reported.set(self.reported.get() | call.bit());
+        let (name, consequence) = call.meaning();
+        let status = status.map_or_else(String::new, |status| format!(" with status {status}"));
+        let level = match call {
+            Call::Configuration => LogLevel::Error,
+            _ => LogLevel::Warn,
+        };
+        let text = format!("{name} failed{status}: {consequence} (this is said once)");
+        self.log(level, &text);
+    }
+
+    fn done(&self, call: Call, status: Status) -> bool {
+        if status != OK {
+            self.report(call, Some(status));
+        }
+        status == OK
+    }
+
+    /// Writes to Envoy's log. If that fails there is nowhere to say so.
+    pub(crate) fn log(&self, level: LogLevel, message: &str) {
+        // SAFETY: the host reads `message`, which lives through the call.
+        let _ = unsafe { proxy_log(level, message.as_ptr(), message.len()) };
+    }
+
+    /// Whether Envoy's log for Wasm is at debug or below.
+    pub(crate) fn logs_debug(&self) -> bool {
+        let mut level = LogLevel::Info as u32;
+        // SAFETY: the host writes one number to `level`.
+        let status = unsafe { proxy_get_log_level(&mut level) };
+        status == OK && level <= LogLevel::Debug as u32
+    }
+
+    /// Nanoseconds since 1970.
+    pub(crate) fn nanoseconds(&self) -> Option<u64> {
+        let mut time = 0;
+        // SAFETY: the host writes one number to `time`.
+        let status = unsafe { proxy_get_current_time_nanoseconds(&mut time) };
+        self.done(Call::Time, status).then_some(time)
+    }
+
+    /// The configuration of the plugin, `size` bytes.
+    pub(crate) fn plugin_configuration(&self, size: usize) -> Option<Box<[u8]>> {
+        self.returned(Call::Configuration, |data, returned| {
+            // SAFETY: the host writes a pointer and a size; `returned` says to where.
+            unsafe {
+                proxy_get_buffer_bytes(BufferType::PluginConfiguration, 0, size, data, returned)
+            }
+        })
+    }
+
+    /// All headers of the request, in the form that [`crate::pairs`] reads.
+    pub(crate) fn request_headers(&self) -> Option<Box<[u8]>> {
+        self.returned(Call::RequestHeaders, |data, size| {
+            // SAFETY: as above.
+            unsafe { proxy_get_header_map_pairs(MapType::HttpRequestHeaders, data, size) }
+        })
+    }
+
+    /// The address of the client, with its port.
+    pub(crate) fn source_address(&self) -> Option<Box<[u8]>> {
+        const PATH: &[u8] = b"source\0address";
+        self.returned(Call::SourceAddress, |data, size| {
+            // SAFETY: the host reads a constant, and the rest is as above.
+            unsafe { proxy_get_property(PATH.as_ptr(), PATH.len(), data, size) }
+        })
+    }
+
+    /// What a call gives back in memory of the guest's.
+    fn returned(
+        &self,
+        call: Call,
+        ask: impl FnOnce(*mut *mut u8, *mut usize) -> Status,
+    ) -> Option<Box<[u8]>> {
+        let (mut data, mut size) = (null_mut(), 0);
+        let status = ask(&mut data, &mut size);
+        if !self.done(call, status) {
+            return None;
+        }
+        if data.is_null() || size == 0 {
+            return Some(Box::default());
+        }
+        let slice = core::ptr::slice_from_raw_parts_mut(data, size);
+        // SAFETY: the host got `data` from the SDK's allocation export, which leaks a boxed slice of
+        // just the size it was asked for; it wrote all of it, keeps no pointer to it, and hands it
+        // to this call alone.
+        Some(unsafe { Box::from_raw(slice) })
+    }
+
+    /// Sets a header of the request to this one value, and so makes Envoy choose its route again.
+    pub(crate) fn replace_request_header(&self, name: &str, value: &str) -> bool {
+        // SAFETY: the host reads `name` and `value`, which live through the call, and copies them.
+        let status = unsafe {
+            proxy_replace_header_map_value(
+                MapType::HttpRequestHeaders,
+                name.as_ptr(),
+                name.len(),
+                value.as_ptr(),
+                value.len(),
+            )
+        };
+        self.done(Call::ReplaceHeader, status)
+    }
+
+    /// Removes every value of a header of the request.
+    pub(crate) fn remove_request_header(&self, name: &str) -> bool {
+        // SAFETY: as above.
+        let status = unsafe {
+            proxy_remove_header_map_value(MapType::HttpRequestHeaders, name.as_ptr(), name.len())
+        };
+        self.done(Call::RemoveHeader, status)
+    }
+
+    /// Adds a header to the response, beside others of its name.
+    pub(crate) fn add_response_header(&self, name: &str, value: &str) -> bool {
+        // SAFETY: as above.
+        let status = unsafe {
+            proxy_add_header_map_value(
+                MapType::HttpResponseHeaders,
+                name.as_ptr(),
+                name.len(),
+                value.as_ptr(),
+                value.len(),
+            )
+        };
+        self.done(Call::AddHeader, status)
+    }
+
+    /// Makes a counter known; its number.
+    pub(crate) fn define_counter(&self, name: &str) -> Option<u32> {
+        let mut id = 0;
+        // SAFETY: the host reads `name`, which lives through the call, and writes one number to `id`.
+        let status =
+            unsafe { proxy_define_metric(MetricType::Counter, name.as_ptr(), name.len(), &mut id) };
+        self.done(Call::DefineMetric, status).then_some(id)
+    }
+
+    /// Adds one to a counter.
+    pub(crate) fn increment(&self, id: u32) {
+        // SAFETY: nothing but numbers passes.
+        let status = unsafe { proxy_increment_metric(id, 1) };
+        self.done(Call::IncrementMetric, status);
+    }
+}

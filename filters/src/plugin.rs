@@ -1,0 +1,32 @@
+//! What a configuration makes: the policy, and what lives as long as it does.
+
+use crate::counters::Counters;
+use crate::entropy::Entropy;
+use crate::host::Host;
+use coalmine::Policy;
+use coalmine::config::Canaries;
+
+/// A configuration in force. Its streams share it, and those that began under it end under it.
+#[derive(Debug)]
+pub(crate) struct Plugin {
+    pub(crate) host: Host,
+    pub(crate) policy: Policy,
+    pub(crate) counters: Counters,
+    pub(crate) entropy: Entropy,
+    /// Whether Envoy logs at debug. Known from when the configuration was put in force: asking
+    /// again would cost each request a host call.
+    pub(crate) debug: bool,
+}
+
+impl Plugin {
+    pub(crate) fn new(canaries: &Canaries, host: Host) -> Self {
+        let policy = Policy::compile(canaries);
+        Self {
+            counters: Counters::of(&policy),
+            entropy: Entropy::new(getrandom::fill),
+            debug: host.logs_debug(),
+            policy,
+            host,
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! One request and its response.
+
+use crate::host::Host;
+use crate::moment::Moment;
+use crate::pairs::Pairs;
+use crate::plugin::Plugin;
+use coalmine::{Decision, HeaderEdit, decide};
+use proxy_wasm::traits::{Context, HttpContext};
+use proxy_wasm::types::{Action, LogLevel};
+use std::rc::Rc;
+
+/// The context of a request: small, because every request makes one.
+pub(crate) struct Stream {
+    plugin: Option<Rc<Plugin>>,
+    context_id: u32,
+    /// The cookie for a client that was issued a unit, until the response takes it along.
+    set_cookie: Option<String>,
+}
+
+/// The headers of a request, and the host for what is not in them.
+struct Request<'s> {
+    headers: Pairs<'s>,
+    host: &'s Host,
+}
+
+impl coalmine::Request for Request<'_> {
+    fn headers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.headers.iter()
+    }
+
+    fn source_address(&self) -> Option<Vec<u8>> {
+        self.host.source_address().map(Vec::from)
+    }
+}
+
+impl Context for Stream {}
+
+impl HttpContext for Stream {
+    fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
+        if let Some(plugin) = &self.plugin {
+            self.set_cookie = route(plugin, self.context_id);
+        }
+        Action::Continue
+    }
+
+    /// Envoy also calls it for replies of its own, so the first answer carries the cookie whoever
+    /// gave it.
+    fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
+        if let (Some(plugin), Some(cookie)) = (&self.plugin, self.set_cookie.take()) {
+            plugin.host.add_response_header("set-cookie", &cookie);
+        }
+        Action::Continue
+    }
+}
+
+impl Stream {
+    pub(crate) fn new(plugin: Option<Rc<Plugin>>, context_id: u32) -> Self {
+        Self {
+            plugin,
+            context_id,
+            set_cookie: None,
+        }
+    }
+}
+
+/// Decides a request and acts on it. Gives the value of `set-cookie` if a unit was issued.
+fn route(plugin: &Plugin, context_id: u32) -> Option<String> {
+    let host = &plugin.host;
+    let bytes = host.request_headers()?;
+    let request = Request {
+        headers: Pairs::parse(&bytes)?,
+        host,
+    };
+    let decision = decide(&plugin.policy, &request, &Moment { plugin, context_id })?;
+    // What could not be done is not counted as done.
+    if apply(plugin, &decision) {
+        plugin.counters.count(host, &plugin.policy, &decision);
+    }
+    if plugin.debug {
+        log(host, &decision);
+    }
+    let cookie = decision.canary.unit_cookie()?;
+    Some(cookie.set_cookie(&decision.issued?, over_tls(&request.headers)))
+}
+
+/// Makes the variant header say what was decided; false if the host would not.
+fn apply(plugin: &Plugin, decision: &Decision<'_>) -> bool {
+    let (host, header) = (&plugin.host, plugin.policy.variant_header());
+    match decision.edit {
+        HeaderEdit::Keep => true,
+        HeaderEdit::Remove => host.remove_request_header(header),
+        HeaderEdit::Replace => {
+            let replaced = host.replace_request_header(header, decision.variant_name());
+            if !replaced {
+                // Rather the default than what the client sent.
+                host.remove_request_header(header);
+            }
+            replaced
+        }
+    }
+}
+
+/// Whether the client speaks TLS, to Envoy or to a proxy in front of it.
+fn over_tls(headers: &Pairs<'_>) -> bool {
+    let first = |wanted: &[u8]| {
+        let mut values = headers.iter().filter(|(name, _)| *name == wanted);
+        values.next().map(|(_, value)| value)
+    };
+    [first(b":scheme"), first(b"x-forwarded-proto")]
+        .into_iter()
+        .flatten()
+        .any(|scheme| scheme.eq_ignore_ascii_case(b"https"))
+}
+
+#[cold]
+fn log(host: &Host, decision: &Decision<'_>) {
+    let (canary, variant) = (decision.canary.name(), decision.variant_name());
+    let reason = decision.reason_name();
+    host.log(LogLevel::Debug, &format!("{canary}: {variant} ({reason})"));
+}
