@@ -1,1 +1,23 @@
-//! Companion.
+//! From canaries to what a proxy is configured with.
+//!
+//! Pure: it takes [`Canaries`](coalmine::config::Canaries) and gives [`File`]s; the command line
+//! writes them. The same canaries and options always give the same bytes.
+//!
+//! | where | what |
+//! |---|---|
+//! | [`envoy`] | plain Envoy: a bootstrap and a watched file with the plugin's config |
+//! | [`error`] | why something cannot be rendered |
+
+pub mod envoy;
+pub mod error;
+
+pub use error::{Error, Problem};
+
+/// A file to write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File {
+    /// Its path below the folder of the output, with `/` between the parts.
+    pub name: String,
+    /// Its whole text.
+    pub contents: String,
+}

@@ -1,0 +1,123 @@
+//! Clusters: one for each variant of each canary.
+
+use super::{Address, Problem};
+use coalmine::config::{Canaries, Canary, Variant};
+use serde::Serialize;
+use std::net::SocketAddr;
+
+#[derive(Serialize)]
+pub(super) struct Cluster {
+    name: String,
+    #[serde(rename = "type")]
+    discovery: DiscoveryType,
+    connect_timeout: &'static str,
+    load_assignment: ClusterLoadAssignment,
+}
+
+#[derive(Serialize)]
+enum DiscoveryType {
+    /// Every endpoint is an address.
+    #[serde(rename = "STATIC")]
+    Static,
+    /// Names are resolved again and again, and all their addresses are used.
+    #[serde(rename = "STRICT_DNS")]
+    StrictDns,
+}
+
+#[derive(Serialize)]
+struct ClusterLoadAssignment {
+    cluster_name: String,
+    endpoints: [LocalityLbEndpoints; 1],
+}
+
+#[derive(Serialize)]
+struct LocalityLbEndpoints {
+    lb_endpoints: Vec<LbEndpoint>,
+}
+
+#[derive(Serialize)]
+struct LbEndpoint {
+    endpoint: Endpoint,
+}
+
+#[derive(Serialize)]
+struct Endpoint {
+    address: Address,
+}
+
+/// `namespace/name/variant`. No dot can be in it, so Envoy's metrics keep it in one piece.
+pub(super) fn cluster_name(canary: &Canary, variant: &str) -> String {
+    format!("{}/{variant}", canary.full_name())
+}
+
+pub(super) fn clusters(canaries: &Canaries, problems: &mut Vec<Problem>) -> Vec<Cluster> {
+    let mut clusters = Vec::new();
+    for canary in &canaries.canaries {
+        for (name, variant) in &canary.spec.variants {
+            clusters.push(cluster(canary, name, variant, problems));
+        }
+    }
+    clusters
+}
+
+fn cluster(canary: &Canary, name: &str, variant: &Variant, problems: &mut Vec<Problem>) -> Cluster {
+    if variant.endpoints.is_empty() {
+        problems.push(Problem {
+            canary: canary.full_name(),
+            path: format!("spec.variants.{name}"),
+            code: "no-endpoints",
+            message: format!(
+                "Envoy has to be told where variant `{name}` is, and it has no endpoints"
+            ),
+            help: "write `endpoints: [\"host:port\"]` into the variant".to_owned(),
+        });
+    }
+    let mut addresses = Vec::with_capacity(variant.endpoints.len());
+    let mut all_numeric = true;
+    for (index, endpoint) in variant.endpoints.iter().enumerate() {
+        if let Ok(address) = endpoint.parse::<SocketAddr>() {
+            addresses.push(Address::from(address));
+            continue;
+        }
+        all_numeric = false;
+        match name_and_port(endpoint) {
+            Some((host, port)) => addresses.push(Address::new(host, port)),
+            None => problems.push(Problem {
+                canary: canary.full_name(),
+                path: format!("spec.variants.{name}.endpoints[{index}]"),
+                code: "bad-endpoint",
+                message: format!("`{endpoint}` is neither a name nor an address with a port"),
+                help: "write `name:port`, `127.0.0.1:8080` or `[::1]:8080`".to_owned(),
+            }),
+        }
+    }
+    let cluster_name = cluster_name(canary, name);
+    Cluster {
+        name: cluster_name.clone(),
+        discovery: if all_numeric {
+            DiscoveryType::Static
+        } else {
+            DiscoveryType::StrictDns
+        },
+        connect_timeout: "1s",
+        load_assignment: ClusterLoadAssignment {
+            cluster_name,
+            endpoints: [LocalityLbEndpoints {
+                lb_endpoints: addresses
+                    .into_iter()
+                    .map(|address| LbEndpoint {
+                        endpoint: Endpoint { address },
+                    })
+                    .collect(),
+            }],
+        },
+    }
+}
+
+/// A DNS name and a port.
+fn name_and_port(endpoint: &str) -> Option<(&str, u16)> {
+    let (host, port) = endpoint.rsplit_once(':')?;
+    let good = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    let port = port.parse().ok()?;
+    (!host.is_empty() && host.bytes().all(good)).then_some((host, port))
+}
