@@ -144,8 +144,12 @@ impl Toolchain {
         let mut command = match self {
             Self::Rustup => native_cargo(),
             Self::Debian => {
-                let mut command = Command::new("/usr/bin/cargo");
+                // Cargo would look for its subcommand in rustup's folder first.
+                let clippy = arguments.first() == Some(&"clippy");
+                let program = if clippy { "cargo-clippy" } else { "cargo" };
+                let mut command = Command::new(Path::new("/usr/bin").join(program));
                 command
+                    .env("CARGO", "/usr/bin/cargo")
                     .current_dir(workspace::root())
                     .env("RUSTC", "/usr/bin/rustc")
                     // -Zbuild-std is not stable yet.
