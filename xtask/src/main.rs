@@ -3,6 +3,7 @@
 //! Each command is a module with a `clap` struct and its `run`; a new one is a line in [`Task`]
 //! and a line in [`main`].
 
+mod bench;
 mod envoy;
 mod module;
 mod setup;
@@ -32,6 +33,7 @@ enum Task {
     Module(module::Module),
     Envoy(envoy::Envoy),
     Test(test::Test),
+    Bench(bench::Bench),
 }
 
 fn main() -> ExitCode {
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
         Task::Module(task) => task.run(),
         Task::Envoy(task) => task.run(),
         Task::Test(task) => task.run(),
+        Task::Bench(task) => task.run(),
     };
     outcome.unwrap_or_else(|problem| {
         eprintln!("error: {problem:#}");

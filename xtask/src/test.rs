@@ -16,8 +16,10 @@ use coalmine_integration::{envoy_binary, workspace};
 use crate::envoy;
 use crate::step::Step;
 
-use stages::{Stage, Work};
-use tally::Tally;
+use stages::Work;
+
+pub(crate) use stages::Stage;
+pub(crate) use tally::Tally;
 
 /// Run the checks and tests; the last line is `N passed, N failed` over all of them
 ///

@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use coalmine_integration::envoy_binary;
 
 use super::tally::Tally;
+use crate::bench;
 use crate::module;
 use crate::setup::{self, Need};
 use crate::step::Step;
@@ -48,6 +49,7 @@ pub(super) fn all(envoys: &[String]) -> Vec<Stage> {
     };
     let wasm_clippy: &[Need] = &[Need::Clippy, Need::WasmTarget];
     let wasm_tests: &[Need] = &[Need::WasmTarget, Need::Node, Need::BindgenRunner];
+    let counting: &[Need] = &[Need::WasmTarget, Need::Envoy, Need::Valgrind];
     let mut stages = vec![
         stage(
             "formatting",
@@ -79,6 +81,7 @@ pub(super) fn all(envoys: &[String]) -> Vec<Stage> {
         envoy: envoy.clone(),
         work: Work::Tests(tests_envoy),
     }));
+    stages.push(stage("budgets", false, counting, Work::Own(bench::stage)));
     stages
 }
 

@@ -1,0 +1,127 @@
+//! What may not be exceeded, and the stage of `cargo xtask test` that watches over it.
+
+use std::fmt;
+
+use anyhow::{Context, Result};
+use coalmine_integration::workspace;
+
+use super::report::{Report, grouped};
+use super::scenarios::{self, POLICY_CANARY, POLICY_STABLE};
+use super::weight;
+use crate::step::Step;
+use crate::test::{Stage, Tally};
+use crate::{envoy, module};
+
+/// Instructions of the real policy over no filter, whichever variant it gives. Lua needs 28,770 for
+/// the stable answer.
+const POLICY: u64 = 30_000;
+
+/// Bytes of the module as it ships: what was reached, and 3 %. Every proxy compiles all of them at
+/// every push.
+const MODULE_BYTES: u64 = 300_000;
+
+/// A budget and what was measured.
+pub(super) struct Verdict {
+    what: String,
+    unit: &'static str,
+    measured: u64,
+    limit: u64,
+    /// A command that shows where it went.
+    closer: String,
+}
+
+impl Verdict {
+    /// Whether more was measured than is allowed.
+    pub(super) fn exceeded(&self) -> bool {
+        self.measured > self.limit
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { what, unit, .. } = self;
+        let (measured, limit) = (grouped(self.measured), grouped(self.limit));
+        if !self.exceeded() {
+            return write!(f, "ok        {what}: {measured} of {limit} {unit}");
+        }
+        let over = grouped(self.measured - self.limit);
+        write!(
+            f,
+            "EXCEEDED  {what}: {measured} {unit}, {over} over its budget of {limit}\n          \
+             To look closer: {}",
+            self.closer
+        )
+    }
+}
+
+/// Every budget that this report has a number for.
+pub(super) fn verdicts(report: &Report) -> Vec<Verdict> {
+    let policy = [POLICY_STABLE, POLICY_CANARY].into_iter().filter_map(|id| {
+        let over = report.over_no_filter(id)?;
+        Some(Verdict {
+            what: format!("{id} over no filter"),
+            unit: "instructions",
+            measured: u64::try_from(over).unwrap_or_default(),
+            limit: POLICY,
+            closer: format!(
+                "cargo xtask bench --profile {id}, then callgrind_annotate target/bench/{id}"
+            ),
+        })
+    });
+    let mut verdicts: Vec<Verdict> = policy.collect();
+    verdicts.push(Verdict {
+        what: "module".to_owned(),
+        unit: "bytes",
+        measured: report.module.bytes,
+        limit: MODULE_BYTES,
+        closer: "cargo install twiggy, then twiggy top target/coalmine.wasm".to_owned(),
+    });
+    verdicts
+}
+
+/// The stage: measures the short form; each budget counts as a test.
+pub(crate) fn stage(stage: &Stage, step: &Step) -> Result<Tally> {
+    module::build(step).context("the budgets are about the module")?;
+    let binary = envoy::ensure(&stage.envoy)?;
+    let module = workspace::module_path();
+    let mut scenarios = scenarios::all(&module);
+    scenarios.retain(|scenario| scenario.short);
+    let report = Report {
+        envoy: stage.envoy.clone(),
+        measured: super::measure(&binary, &scenarios, None, step)?,
+        module: weight::of(&module)?,
+        memory: None,
+        decide: Vec::new(),
+    };
+    let mut tally = Tally::default();
+    for verdict in verdicts(&report) {
+        step.note(&verdict.to_string());
+        tally += Tally::one(!verdict.exceeded());
+    }
+    Ok(tally)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::report::tests::report;
+    use super::super::scenarios::NO_FILTER;
+    use super::*;
+
+    #[test]
+    fn a_budget_fails_when_exceeded_and_says_by_how_much() {
+        let check = |over: u64, module: u64, exceeded: &[&str]| {
+            let measured = [(NO_FILTER, 90_000), (POLICY_STABLE, 90_000 + over)];
+            let verdicts = verdicts(&report(&measured, module));
+            assert_eq!(verdicts.len(), 2);
+            let failed = verdicts.iter().filter(|verdict| verdict.exceeded());
+            let failed: Vec<String> = failed.map(Verdict::to_string).collect();
+            assert_eq!(failed.len(), exceeded.len(), "{failed:?}");
+            for (message, part) in failed.iter().zip(exceeded) {
+                assert!(message.contains(part), "{message}");
+            }
+        };
+        check(POLICY, MODULE_BYTES, &[]);
+        check(POLICY + 1234, MODULE_BYTES, &["1,234 over its budget"]);
+        check(1, MODULE_BYTES + 1, &["1 over its budget"]);
+    }
+}

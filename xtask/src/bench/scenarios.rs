@@ -1,0 +1,148 @@
+//! What is measured: each scenario is an Envoy of its own and a request with its answer.
+
+use std::path::Path;
+
+use super::bootstrap::{bootstrap, lua, route_on, wasm};
+use super::{policies, request};
+
+/// The policy in Lua.
+const LUA: &str = include_str!("policy.lua");
+
+/// What every other number is compared with.
+pub(super) const NO_FILTER: &str = "no-filter";
+
+/// What users would run instead.
+pub(super) const LUA_STABLE: &str = "lua-stable";
+
+/// What the budget is about.
+pub(super) const POLICY_STABLE: &str = "policy-stable";
+
+/// As [`POLICY_STABLE`], for a request that the canary gets.
+pub(super) const POLICY_CANARY: &str = "policy-canary";
+
+/// One measurement.
+pub(super) struct Scenario {
+    /// Its name on the command line and in the JSON.
+    pub(super) id: String,
+    /// What it is, for people.
+    pub(super) title: String,
+    /// Whether it belongs to the short form too.
+    pub(super) short: bool,
+    /// The Envoy.
+    pub(super) bootstrap: String,
+    /// Whose request is measured.
+    pub(super) user: User,
+    /// The body of every answer.
+    pub(super) expected: &'static str,
+    /// Users and their answers that show, before anything is measured, that the config is at work.
+    pub(super) probes: Vec<(String, &'static str)>,
+}
+
+/// Whose request is measured.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum User {
+    /// Always the same user.
+    Ordinary,
+    /// The first user who gets the expected answer.
+    Drawn,
+}
+
+/// All scenarios, in the order of the table.
+pub(super) fn all(module: &Path) -> Vec<Scenario> {
+    let coalmine = |config: String| bootstrap(Some(wasm(module, &config)), Vec::new());
+    let mut all = vec![Scenario {
+        short: true,
+        ..ordinary(NO_FILTER, "no filter", bootstrap(None, Vec::new()))
+    }];
+    all.push(ordinary(
+        "empty",
+        "coalmine, no canaries",
+        coalmine(policies::empty()),
+    ));
+    all.push(ordinary(
+        "out-of-scope",
+        "coalmine, a canary for another host",
+        coalmine(policies::real("another.example.com")),
+    ));
+    let real = coalmine(policies::real(request::HOST));
+    let title = "coalmine, the real policy";
+    all.extend(drawn([POLICY_STABLE, POLICY_CANARY], title, true, &real));
+    let script = bootstrap(Some(lua(LUA)), Vec::new());
+    let title = "Lua, the real policy";
+    all.extend(drawn([LUA_STABLE, "lua-canary"], title, false, &script));
+    for count in [1, 100, 1000] {
+        let routes = (0..count).map(|number| {
+            let user = request::pinned_user(number);
+            route_on(request::USER, &user)
+        });
+        all.push(pinned(
+            format!("routes-{count}"),
+            format!("Envoy's routes, {count} pinned"),
+            bootstrap(None, routes.collect()),
+            count,
+        ));
+    }
+    for count in [1, 100, 1000] {
+        all.push(pinned(
+            format!("pins-{count}"),
+            format!("coalmine, {count} pinned by a rule"),
+            coalmine(policies::pins_in_one_rule(count)),
+            count,
+        ));
+    }
+    for count in [100, 1000] {
+        all.push(pinned(
+            format!("pin-rules-{count}"),
+            format!("coalmine, {count} pinned by {count} rules"),
+            coalmine(policies::pins_in_rules(count)),
+            count,
+        ));
+    }
+    all.push(Scenario {
+        probes: vec![(request::pinned_user(0), "canary")],
+        ..ordinary(
+            "rules-200",
+            "coalmine, 200 rules of four kinds",
+            coalmine(policies::mixed_rules(200)),
+        )
+    });
+    let many = coalmine(policies::many_canaries(500));
+    let ids = ["canaries-500-stable", "canaries-500-canary"];
+    all.extend(drawn(ids, "coalmine, 500 canaries", false, &many));
+    all
+}
+
+fn ordinary(id: &str, title: &str, bootstrap: String) -> Scenario {
+    Scenario {
+        id: id.to_owned(),
+        title: title.to_owned(),
+        short: false,
+        bootstrap,
+        user: User::Ordinary,
+        expected: "stable",
+        probes: Vec::new(),
+    }
+}
+
+/// Two scenarios with one config: a user who stays, and one who is drawn.
+fn drawn(ids: [&str; 2], title: &str, short: bool, bootstrap: &str) -> [Scenario; 2] {
+    let [stable, canary] = ids;
+    [(stable, "stable"), (canary, "canary")].map(|(id, expected)| Scenario {
+        id: id.to_owned(),
+        title: format!("{title}: {expected}"),
+        short: short || id == LUA_STABLE,
+        bootstrap: bootstrap.to_owned(),
+        user: User::Drawn,
+        expected,
+        probes: Vec::new(),
+    })
+}
+
+/// A user who is not pinned, among so many who are: the first and the last show that they are.
+fn pinned(id: String, title: String, bootstrap: String, count: usize) -> Scenario {
+    let probe = |number| (request::pinned_user(number), "canary");
+    Scenario {
+        probes: vec![probe(0), probe(count - 1)],
+        ..ordinary(&id, &title, bootstrap)
+    }
+}
