@@ -1,0 +1,225 @@
+//! The host calls that the filter makes.
+
+use super::allocator::{in_guest, in_host};
+use super::{STATE, State, sdk};
+use proxy_wasm::types::LogLevel;
+
+const OK: u32 = 0;
+const NOT_FOUND: u32 = 1;
+
+const REQUEST: u32 = 0;
+const RESPONSE: u32 = 2;
+
+/// Does what the call `name` does, unless it is to fail.
+fn answer(name: &str, act: impl FnOnce(&mut State) -> u32) -> u32 {
+    in_host(|| {
+        STATE.with_borrow_mut(|host| match host.failing {
+            Some((failing, status)) if failing == name => status,
+            _ => act(host),
+        })
+    })
+}
+
+unsafe fn bytes<'b>(data: *const u8, size: usize) -> &'b [u8] {
+    // SAFETY: the guest promises `size` bytes at `data`.
+    unsafe { std::slice::from_raw_parts(data, size) }
+}
+
+unsafe fn text(data: *const u8, size: usize) -> String {
+    // SAFETY: as the caller promised.
+    String::from_utf8(unsafe { bytes(data, size) }.to_vec()).unwrap()
+}
+
+/// Gives bytes to the guest as Envoy does: in memory that the guest allocates.
+unsafe fn give(bytes: &[u8], data: *mut *mut u8, size: *mut usize) -> u32 {
+    let place = match bytes.len() {
+        0 => std::ptr::null_mut(),
+        length => in_guest(|| sdk::proxy_on_memory_allocate(length)),
+    };
+    // SAFETY: `place` has room for them, and the guest gave two places to write to.
+    unsafe {
+        if !place.is_null() {
+            place.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
+        }
+        data.write(place);
+        size.write(bytes.len());
+    }
+    OK
+}
+
+/// The wire form of headers.
+pub(crate) fn wire<T: AsRef<[u8]>>(headers: &[(T, T)]) -> Vec<u8> {
+    let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap().to_le_bytes();
+    let mut wire = u32::try_from(headers.len()).unwrap().to_le_bytes().to_vec();
+    for (name, value) in headers {
+        wire.extend([length(name.as_ref()), length(value.as_ref())].concat());
+    }
+    for (name, value) in headers {
+        wire.extend([name.as_ref(), b"\0", value.as_ref(), b"\0"].concat());
+    }
+    wire
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn proxy_log(level: LogLevel, data: *const u8, size: usize) -> u32 {
+    // SAFETY: the guest's promise; likewise below.
+    let message = in_host(|| unsafe { text(data, size) });
+    answer("proxy_log", |host| {
+        host.log.push((level, message));
+        OK
+    })
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn proxy_get_log_level(level: *mut u32) -> u32 {
+    answer("proxy_get_log_level", |host| {
+        let known = if host.debug {
+            LogLevel::Debug
+        } else {
+            LogLevel::Info
+        };
+        // SAFETY: as above.
+        unsafe { level.write(known as u32) };
+        OK
+    })
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32 {
+    answer("proxy_get_current_time_nanoseconds", |host| {
+        // SAFETY: as above.
+        unsafe { time.write(host.nanoseconds) };
+        OK
+    })
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn proxy_get_buffer_bytes(
+    buffer: u32,
+    start: usize,
+    max_size: usize,
+    data: *mut *mut u8,
+    size: *mut usize,
+) -> u32 {
+    const PLUGIN_CONFIGURATION: u32 = 7;
+    answer("proxy_get_buffer_bytes", |host| {
+        assert_eq!(buffer, PLUGIN_CONFIGURATION);
+        // SAFETY: as above.
+        unsafe { give(&host.configuration[start..start + max_size], data, size) }
+    })
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn proxy_get_header_map_pairs(
+    map: u32,
+    data: *mut *mut u8,
+    size: *mut usize,
+) -> u32 {
+    answer("proxy_get_header_map_pairs", |host| {
+        assert_eq!(map, REQUEST);
+        let given = host
+            .raw_request
+            .clone()
+            .unwrap_or_else(|| wire(&host.request));
+        // SAFETY: as above.
+        unsafe { give(&given, data, size) }
+    })
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn proxy_add_header_map_value(
+    map: u32,
+    name: *const u8,
+    name_size: usize,
+    value: *const u8,
+    value_size: usize,
+) -> u32 {
+    answer("proxy_add_header_map_value", |host| {
+        assert_eq!(map, RESPONSE, "to a request nothing is ever added");
+        // SAFETY: as above.
+        let (name, value) = unsafe { (text(name, name_size), text(value, value_size)) };
+        host.effects.push(format!("add {name}: {value}"));
+        OK
+    })
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn proxy_replace_header_map_value(
+    map: u32,
+    name: *const u8,
+    name_size: usize,
+    value: *const u8,
+    value_size: usize,
+) -> u32 {
+    answer("proxy_replace_header_map_value", |host| {
+        assert_eq!(map, REQUEST);
+        // SAFETY: as above.
+        let (name, value) = unsafe { (text(name, name_size), text(value, value_size)) };
+        host.request.retain(|(known, _)| *known != name.as_bytes());
+        host.request
+            .push((name.clone().into(), value.clone().into()));
+        host.effects.push(format!("replace {name}: {value}"));
+        OK
+    })
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn proxy_remove_header_map_value(
+    map: u32,
+    name: *const u8,
+    name_size: usize,
+) -> u32 {
+    answer("proxy_remove_header_map_value", |host| {
+        assert_eq!(map, REQUEST);
+        // SAFETY: as above.
+        let name = unsafe { text(name, name_size) };
+        host.request.retain(|(known, _)| *known != name.as_bytes());
+        host.effects.push(format!("remove {name}"));
+        OK
+    })
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn proxy_get_property(
+    path: *const u8,
+    path_size: usize,
+    data: *mut *mut u8,
+    size: *mut usize,
+) -> u32 {
+    answer("proxy_get_property", |host| {
+        // SAFETY: as above.
+        if unsafe { bytes(path, path_size) } != b"source\0address" {
+            return NOT_FOUND;
+        }
+        // SAFETY: as above.
+        unsafe { give(&host.source_address, data, size) }
+    })
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn proxy_define_metric(
+    kind: u32,
+    name: *const u8,
+    name_size: usize,
+    id: *mut u32,
+) -> u32 {
+    const COUNTER: u32 = 0;
+    answer("proxy_define_metric", |host| {
+        assert_eq!(kind, COUNTER);
+        // SAFETY: as above.
+        unsafe { id.write(u32::try_from(host.metrics.len()).unwrap()) };
+        // SAFETY: as above.
+        host.metrics.push(unsafe { text(name, name_size) });
+        OK
+    })
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn proxy_increment_metric(id: u32, offset: i64) -> u32 {
+    answer("proxy_increment_metric", |host| {
+        assert_eq!(offset, 1);
+        let name = &host.metrics[usize::try_from(id).unwrap()];
+        host.effects.push(format!("count {name}"));
+        OK
+    })
+}

@@ -1,0 +1,137 @@
+//! The host: Envoy's part of the ABI. Each thread, and so each test, has its own.
+
+pub(crate) mod allocator;
+mod calls;
+mod unused;
+
+pub(crate) use calls::wire;
+use proxy_wasm::types::{Action, LogLevel};
+use std::cell::RefCell;
+
+/// Name and value.
+pub(crate) type Header<'h> = (&'h [u8], &'h [u8]);
+
+/// What the host knows, what it was told, and how it misbehaves.
+#[derive(Default)]
+pub(crate) struct State {
+    pub(crate) configuration: Vec<u8>,
+    pub(crate) request: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Given instead of the request's headers.
+    pub(crate) raw_request: Option<Vec<u8>>,
+    pub(crate) source_address: Vec<u8>,
+    pub(crate) nanoseconds: u64,
+    pub(crate) debug: bool,
+    /// The call of this name fails with this status.
+    pub(crate) failing: Option<(&'static str, u32)>,
+    /// The names of the metrics, by their number.
+    metrics: Vec<String>,
+    /// What the filter did, in words.
+    pub(crate) effects: Vec<String>,
+    pub(crate) log: Vec<(LogLevel, String)>,
+}
+
+thread_local! {
+    static STATE: RefCell<State> = RefCell::default();
+}
+
+/// What the SDK exports for Envoy.
+mod sdk {
+    use super::Action;
+
+    unsafe extern "C" {
+        pub(super) safe fn proxy_on_memory_allocate(size: usize) -> *mut u8;
+        pub(super) safe fn proxy_on_context_create(context: u32, root: u32);
+        pub(super) safe fn proxy_on_vm_start(context: u32, size: usize) -> bool;
+        pub(super) safe fn proxy_on_configure(context: u32, size: usize) -> bool;
+        pub(super) safe fn proxy_on_request_headers(
+            context: u32,
+            number: usize,
+            end_of_stream: bool,
+        ) -> Action;
+        pub(super) safe fn proxy_on_response_headers(
+            context: u32,
+            number: usize,
+            end_of_stream: bool,
+        ) -> Action;
+        pub(super) safe fn proxy_on_delete(context: u32);
+    }
+}
+
+const ROOT: u32 = 1;
+
+/// A VM with the filter in it, as Envoy brings it up.
+pub(crate) struct Vm {
+    last_context: u32,
+}
+
+impl Vm {
+    /// A VM whose plugin is not configured yet.
+    pub(crate) fn start() -> Self {
+        STATE.take();
+        coalmine_filter::register();
+        sdk::proxy_on_context_create(ROOT, 0);
+        assert!(sdk::proxy_on_vm_start(ROOT, 0));
+        Self { last_context: ROOT }
+    }
+
+    /// A VM with a configuration that must be good.
+    pub(crate) fn configured(configuration: &str) -> Self {
+        let vm = Self::start();
+        assert!(vm.configure(configuration), "{:?}", vm.log());
+        vm.log();
+        vm
+    }
+
+    /// Whether the plugin takes a configuration.
+    pub(crate) fn configure(&self, configuration: impl AsRef<[u8]>) -> bool {
+        let configuration = configuration.as_ref();
+        self.host(|host| host.configuration = configuration.to_vec());
+        allocator::in_guest(|| sdk::proxy_on_configure(ROOT, configuration.len()))
+    }
+
+    /// Sets up the host.
+    pub(crate) fn host<T>(&self, set: impl FnOnce(&mut State) -> T) -> T {
+        STATE.with_borrow_mut(set)
+    }
+
+    /// What was logged since the last look.
+    pub(crate) fn log(&self) -> Vec<(LogLevel, String)> {
+        self.host(|host| std::mem::take(&mut host.log))
+    }
+
+    /// Sends a request through and a response back. Gives what the filter did, in words.
+    pub(crate) fn request(&mut self, headers: &[Header<'_>]) -> Vec<String> {
+        self.host(|host| {
+            host.request = headers
+                .iter()
+                .map(|(n, v)| (n.to_vec(), v.to_vec()))
+                .collect();
+            host.effects.clear();
+        });
+        let context = self.last_context + 1;
+        self.last_context = context;
+        let actions = allocator::in_guest(|| {
+            sdk::proxy_on_context_create(context, ROOT);
+            let request = sdk::proxy_on_request_headers(context, headers.len(), true);
+            let response = sdk::proxy_on_response_headers(context, 0, true);
+            sdk::proxy_on_delete(context);
+            [request, response]
+        });
+        assert_eq!(actions, [Action::Continue; 2], "a request is never held up");
+        self.host(|host| std::mem::take(&mut host.effects))
+    }
+
+    /// The headers of the last request, as the upstream got them.
+    pub(crate) fn sent_on(&self, name: &[u8]) -> Vec<Vec<u8>> {
+        self.host(|host| {
+            let values = host.request.iter().filter(|(known, _)| known == name);
+            values.map(|(_, value)| value.clone()).collect()
+        })
+    }
+}
+
+impl Drop for Vm {
+    fn drop(&mut self) {
+        sdk::proxy_on_delete(ROOT);
+    }
+}

@@ -1,0 +1,22 @@
+//! The filter under a host that the tests play, natively: the SDK's own dispatcher calls the filter,
+//! and the filter's host calls end in `host/`.
+//!
+//! | file | what |
+//! |---|---|
+//! | `host/` | the host: Envoy's part of the ABI, with failures on demand |
+//! | `requests` | what becomes of a request |
+//! | `configure` | what becomes of a configuration |
+//! | `failures` | what the filter does when a host call fails |
+//! | `memory` | what a request allocates, and that it frees it |
+//! | `wire` | the wire form of headers |
+//! | `entropy` | the pool of draws |
+//! | `random` | random bytes as configuration and as headers |
+
+mod configure;
+mod entropy;
+mod failures;
+mod host;
+mod memory;
+mod random;
+mod requests;
+mod wire;

@@ -1,0 +1,47 @@
+//! What a request allocates, and that it frees it: a worker's VM lives for months, and its memory
+//! never shrinks.
+
+use crate::host::Vm;
+use crate::host::allocator::ledger;
+use crate::requests::{canary, reviews};
+
+const FIELDS: &str = r#""pins": {"header": "x-canary"}, "unit": [{"header": "x-user-id"}],
+    "whenNoUnit": "issue-cookie", "shares": {"canary": "50%"}"#;
+
+/// Once everything is warm, a request allocates this often and leaves nothing behind.
+fn check(headers: &[(&[u8], &[u8])], allocations: std::ops::RangeInclusive<u64>) {
+    let mut vm = Vm::configured(&canary(FIELDS));
+    for _ in 0..64 {
+        vm.request(&reviews(headers));
+    }
+    for _ in 0..256 {
+        let before = ledger();
+        vm.request(&reviews(headers));
+        let after = ledger();
+        let made = after.allocations - before.allocations;
+        assert!(
+            allocations.contains(&made),
+            "{made} allocations for {headers:?}"
+        );
+        assert_eq!(after.bytes, before.bytes, "{headers:?}");
+    }
+}
+
+#[test]
+fn a_request_costs_its_context_and_the_headers() {
+    check(
+        &[(b"x-canary", b"canary"), (b"x-coalmine-variant", b"v")],
+        2..=2,
+    );
+    check(
+        &[
+            (b"x-canary", b"never"),
+            (b"cookie", b"a=b; c=d"),
+            (b"x-canary", b"canary"),
+        ],
+        2..=2,
+    );
+    check(&[(b"x-user-id", b"someone")], 2..=2);
+    // The text of the cookie.
+    check(&[], 3..=6);
+}
