@@ -1,0 +1,49 @@
+//! The command `coalmine`: the only crate that does I/O for users.
+//!
+//! Standard output is data, standard error is talk. Every command is a function from its arguments
+//! to an [`outcome::Outcome`] or an [`outcome::Failure`]; [`run`] prints it and gives the exit code.
+//!
+//! | where | what |
+//! |---|---|
+//! | [`args`] | the arguments, with the help that people read |
+//! | [`input`] | files, folders and standard input to canaries |
+//! | [`validate`], [`render`], [`explain`] | the commands |
+//! | [`place`] | where a problem of a rendered target stands in its file |
+//! | [`replace`] | a file replaced by an atomic rename |
+//! | [`request`] | a request made up from arguments |
+//! | [`example`] | what the comments in `examples/` promise |
+//! | [`outcome`] | what a command says, and exit codes |
+
+pub mod args;
+pub mod example;
+pub mod explain;
+pub mod input;
+pub mod outcome;
+pub mod place;
+pub mod render;
+pub mod replace;
+pub mod request;
+pub mod validate;
+
+use args::{Cli, Command};
+use clap::Parser;
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// Does what the arguments say, the first being the name of the program.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version come this way as well, with exit code 0; a closed pipe is no error.
+            let _ = error.print();
+            return outcome::code(error.exit_code());
+        }
+    };
+    let done = match cli.command {
+        Command::Validate(args) => validate::validate(&args),
+        Command::Render(args) => render::render(&args),
+        Command::Explain(args) => explain::explain(&args),
+    };
+    outcome::tell(done)
+}

@@ -1,0 +1,52 @@
+//! A file replaced by an atomic rename: whoever reads it sees all of the old or all of the new.
+
+use std::fs::{self, Permissions};
+use std::io::{self, Write};
+use std::path::Path;
+
+/// What became of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replaced {
+    /// There was none.
+    New,
+    /// There was another.
+    Changed,
+    /// There was the same, and it was not touched: nobody who watches it is woken.
+    Same,
+}
+
+/// Writes `contents` beside `path` and renames it there. Folders that are missing are made.
+///
+/// # Errors
+/// The file system refuses; what was at `path` is as it was.
+pub fn replace(path: &Path, contents: &str) -> io::Result<Replaced> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let replaced = match fs::read(path) {
+        Ok(there) if there == contents.as_bytes() => return Ok(Replaced::Same),
+        Ok(_) => Replaced::Changed,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Replaced::New,
+        Err(error) => return Err(error),
+    };
+    fs::create_dir_all(folder)?;
+    let mut file = tempfile::Builder::new()
+        .prefix(".coalmine-")
+        .tempfile_in(folder)?;
+    file.write_all(contents.as_bytes())?;
+    file.as_file().set_permissions(permissions(path))?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(replaced)
+}
+
+/// Those of the file that is replaced. A new file may be read by all: Envoy often runs as another
+/// user, and there is no secret in it.
+fn permissions(path: &Path) -> Permissions {
+    use std::os::unix::fs::PermissionsExt;
+    fs::metadata(path).map_or_else(
+        |_| Permissions::from_mode(0o644),
+        |there| there.permissions(),
+    )
+}
