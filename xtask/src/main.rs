@@ -4,6 +4,7 @@
 //! and a line in [`main`].
 
 mod bench;
+mod demo;
 mod envoy;
 mod module;
 mod setup;
@@ -30,6 +31,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Task {
     Setup(setup::Setup),
+    Demo(demo::Demo),
     Module(module::Module),
     Envoy(envoy::Envoy),
     Test(test::Test),
@@ -39,6 +41,7 @@ enum Task {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
         Task::Setup(task) => task.run(),
+        Task::Demo(task) => task.run(),
         Task::Module(task) => task.run(),
         Task::Envoy(task) => task.run(),
         Task::Test(task) => task.run(),

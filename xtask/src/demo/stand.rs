@@ -1,0 +1,159 @@
+//! Two versions of a service, an Envoy in front of them, and its config.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use coalmine::config::Canaries;
+use coalmine::yaml::{self, Source};
+use coalmine_integration::client::{Client, Request, Response};
+use coalmine_integration::discovery::{self, Verdict};
+use coalmine_integration::envoy::{Envoy, Launch};
+use coalmine_integration::upstream::Upstream;
+use coalmine_integration::workspace;
+use coalmine_manifests::envoy::{self as target, FILTER, LISTENER, Options, PLUGIN};
+
+/// The canary that is shown.
+const CANARY: &str = include_str!("canary.yaml");
+
+/// How long Envoy may take to say what it thinks of a config.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Everything that is up. It ends when dropped.
+pub(super) struct Stand {
+    pub(super) envoy: Envoy,
+    pub(super) address: SocketAddr,
+    client: Client,
+    options: Options,
+    canaries: Canaries,
+    folder: PathBuf,
+    _upstreams: [Upstream; 2],
+}
+
+impl Stand {
+    pub(super) fn start(binary: &Path) -> Result<Self> {
+        let upstreams = [Upstream::start("stable")?, Upstream::start("canary")?];
+        let canaries = canaries(&upstreams)?;
+        let folder = workspace::target_dir().join("demo");
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
+        }
+        let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
+        let options = Options {
+            listen: loopback,
+            admin: Some(loopback),
+            folder: folder.display().to_string(),
+            module: workspace::module_path().display().to_string(),
+            ..Options::default()
+        };
+        for file in target::render(&canaries, &options)? {
+            let path = folder.join(&file.name);
+            fs::create_dir_all(path.parent().unwrap_or(&folder))?;
+            fs::write(path, file.contents)?;
+        }
+        let envoy = Launch::new(binary)
+            .config_file(folder.join(target::BOOTSTRAP))
+            .start()?;
+        let address = envoy.admin().listener(LISTENER)?;
+        Ok(Self {
+            client: Client::new(address),
+            envoy,
+            address,
+            options,
+            canaries,
+            folder,
+            _upstreams: upstreams,
+        })
+    }
+
+    /// The canaries with another share.
+    pub(super) fn with_share(&self, share: &str) -> Result<Canaries> {
+        let share = coalmine::bucket::Share::parse(share)
+            .map_err(|wrong| anyhow::anyhow!("the share {share} {wrong}"))?;
+        let mut canaries = self.canaries.clone();
+        for canary in &mut canaries.canaries {
+            canary.spec.shares = vec![("canary".to_owned(), share)];
+        }
+        Ok(canaries)
+    }
+
+    /// Replaces the one file that Envoy watches.
+    pub(super) fn apply(&self, canaries: &Canaries) -> Result<Verdict> {
+        self.replace(&target::plugin_resource(canaries, &self.options)?.contents)
+    }
+
+    /// Replaces it by one with any text as the plugin's config.
+    pub(super) fn apply_text(&self, plugin_config: &str) -> Result<Verdict> {
+        self.replace(&target::filter_resource(plugin_config, &self.options)?.contents)
+    }
+
+    fn replace(&self, contents: &str) -> Result<Verdict> {
+        let path = self.folder.join(PLUGIN);
+        discovery::replace(&self.envoy, FILTER, &path, contents, PATIENCE)
+    }
+
+    /// Sends requests, each of which has to be answered by one of the two versions.
+    pub(super) fn send(&self, requests: Vec<Request>) -> Result<Vec<Response>> {
+        let answers = self.client.send_all(requests, 16)?;
+        if let Some(answer) = answers.iter().find(|answer| answer.served_by().is_empty()) {
+            bail!(
+                "a request was not served: {} {}",
+                answer.status,
+                answer.text()
+            );
+        }
+        Ok(answers)
+    }
+
+    /// Stays up until the process is ended.
+    pub(super) fn keep(&self) -> Result<()> {
+        let (address, folder) = (self.address, self.folder.display());
+        let canary = self.folder.join("canary.yaml");
+        fs::write(&canary, yaml_with_endpoints(&self._upstreams)?)?;
+        println!(
+            "\nEnvoy listens on http://{address}, its admin interface is http://{admin}. Try:\n\
+             \n  curl -s -H 'host: reviews' -H 'x-canary: canary' {address}\
+             \n  curl -s -H 'host: reviews' -H 'x-user-id: alice' {address}\
+             \n  curl -s {admin}/stats/prometheus | grep coalmine\
+             \n\nTo change the share, edit {canary} and run\
+             \n\n  cargo run -q -p coalmine-cli -- render envoy {canary} -o {folder} \\\
+             \n    --folder {folder} --module {module}\
+             \n\nCtrl-C ends it all.",
+            admin = self.envoy.admin().address(),
+            canary = canary.display(),
+            module = self.options.module,
+        );
+        loop {
+            std::thread::park();
+        }
+    }
+}
+
+/// The canary's file with the addresses of the upstreams.
+fn yaml_with_endpoints(upstreams: &[Upstream; 2]) -> Result<String> {
+    let mut text = CANARY.to_owned();
+    for upstream in upstreams {
+        let line = format!("{}: {{endpoints: [\"127.0.0.1:1\"]}}", upstream.name());
+        let with = line.replace("127.0.0.1:1", &upstream.address().to_string());
+        if !text.contains(&line) {
+            bail!("the demo's canary has no variant `{}`", upstream.name());
+        }
+        text = text.replace(&line, &with);
+    }
+    Ok(text)
+}
+
+fn canaries(upstreams: &[Upstream; 2]) -> Result<Canaries> {
+    let sources = [Source {
+        name: "canary.yaml".to_owned(),
+        text: yaml_with_endpoints(upstreams)?,
+    }];
+    let (canaries, problems) = yaml::read(&sources);
+    match problems.first() {
+        None => Ok(canaries),
+        Some(problem) => Err(anyhow::anyhow!(yaml::draw(problem, &sources, false)))
+            .context("the demo's own canary is wrong"),
+    }
+}
