@@ -45,9 +45,9 @@ const AT_ONCE: usize = 2;
 /// Count instructions per request in the real Envoy, and compare with Lua, routes and no filter
 ///
 /// Each scenario is an Envoy of its own under callgrind, which counts the instructions of the whole
-/// process over 400 requests on one connection. The count repeats to a few parts in ten thousand,
-/// so a change of one percent is a change of the code. What is quoted is the difference to an Envoy
-/// without a filter.
+/// process over 400 requests on one connection. The count repeats to one or two parts in a thousand
+/// on a busy machine too, so a change of one percent is a change of the code. What is quoted is the
+/// difference to an Envoy without a filter.
 ///
 /// The table goes to stdout, and everything as JSON to target/bench.json.
 #[derive(Args)]

@@ -40,15 +40,20 @@ pub(super) fn bootstrap(filter: Option<Value>, mut routes: Vec<Value>) -> String
         "@type": "type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
         "max_active_downstream_connections": 100,
     });
+    let watchdog = json!({"miss_timeout": "240s", "megamiss_timeout": "240s"});
     json!({
         "admin": {"address": any_port},
         // Envoy warns without a limit, and a warning is taken for a fault of the scenario.
-        "overload_manager": {"resource_monitors": [{
-            "name": "envoy.resource_monitors.global_downstream_max_connections",
-            "typed_config": connections,
-        }]},
-        // Work on a timer of the main thread is no part of a request.
+        "overload_manager": {
+            "refresh_interval": "240s",
+            "resource_monitors": [{
+                "name": "envoy.resource_monitors.global_downstream_max_connections",
+                "typed_config": connections,
+            }],
+        },
+        // Timers are no part of a request, and tick more often in it the busier the machine is.
         "stats_flush_interval": "240s",
+        "watchdogs": {"main_thread_watchdog": watchdog, "worker_watchdog": watchdog},
         "static_resources": {"listeners": [{
             "name": LISTENER,
             "address": any_port,

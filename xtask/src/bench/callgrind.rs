@@ -1,7 +1,7 @@
 //! One scenario on one Envoy under callgrind: instructions per request.
 //!
 //! The number is what the whole process executes, on all its threads, between two commands to
-//! callgrind, divided by the number of requests between them. It repeats to a few parts in ten
+//! callgrind, divided by the number of requests between them. It repeats to one or two parts in a
 //! thousand whatever else the machine does, which no clock does on a small shared machine.
 
 use std::fs;
