@@ -30,7 +30,21 @@ pub fn sound(files: &Files) -> Result<Input, Failure> {
     if any_error(&found) {
         return Err(Failure::refused(drawn(&found, &sources)));
     }
+    some_canary(&canaries)?;
     Ok(Input { sources, canaries })
+}
+
+/// Files without a canary are a slip: a wrong file, or a pipe that nothing came through.
+///
+/// # Errors
+/// There is none.
+pub fn some_canary(canaries: &Canaries) -> Result<(), Failure> {
+    if canaries.canaries.is_empty() {
+        return Err(Failure::refused(
+            "error: there is no canary in what was read; one begins with `kind: Canary`",
+        ));
+    }
+    Ok(())
 }
 
 /// Reads the texts that the arguments name.

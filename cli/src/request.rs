@@ -84,7 +84,6 @@ impl RequestArgs {
         }
         let first = match canaries.canaries.as_slice() {
             [only] => only.spec.hosts.first(),
-            [] => return Err(Failure::refused("error: there is no canary in these files")),
             _ => None,
         };
         match first {
@@ -106,14 +105,22 @@ impl RequestArgs {
         }
     }
 
+    /// The request in one line.
+    pub fn line(&self, host: &str) -> String {
+        format!("{} {}://{host}{}", self.method, self.scheme(), self.path)
+    }
+
+    fn scheme(&self) -> &'static str {
+        if self.tls { "https" } else { "http" }
+    }
+
     /// Its headers as a proxy sees them, the pseudo-headers first.
     pub fn header_list(&self, host: &str) -> Vec<(String, String)> {
-        let scheme = if self.tls { "https" } else { "http" };
         let mut headers: Vec<(String, String)> = [
             (":authority", host),
             (":path", &self.path),
             (":method", &self.method),
-            (":scheme", scheme),
+            (":scheme", self.scheme()),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into();

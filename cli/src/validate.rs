@@ -42,6 +42,9 @@ pub fn validate(args: &ValidateArgs) -> Result<Outcome, Failure> {
     let sources = input::read(&args.files)?;
     let (canaries, found) = yaml::read(&sources);
     let ok = !any_error(&found);
+    if ok {
+        input::some_canary(&canaries)?;
+    }
     let code = if ok { 0 } else { REFUSED };
     if args.output == Format::Json {
         return Ok(Outcome {

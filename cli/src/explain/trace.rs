@@ -142,7 +142,7 @@ pub fn explain_request(canaries: &Canaries, args: &RequestArgs) -> Result<Explan
     let mut watch = Watch {
         canaries,
         explanation: Explanation {
-            request: format!("{} {host}{}", args.method, args.path),
+            request: args.line(&host),
             at: coalmine::Moment::now(&moment),
             host,
             canary: None,

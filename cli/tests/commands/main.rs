@@ -1,0 +1,11 @@
+//! The command as people run it: whole commands with their exit code and all they print.
+//!
+//! What they print is kept in `snapshots/`; `INSTA_UPDATE=always cargo test -p coalmine-cli` writes
+//! it anew.
+
+mod examples;
+mod explain;
+mod help;
+mod rendering;
+mod run;
+mod validate;

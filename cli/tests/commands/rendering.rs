@@ -1,0 +1,116 @@
+//! `coalmine render`
+
+use crate::run::{Ran, coalmine, command, data_folder, run};
+use insta::assert_snapshot;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+fn render(folder: &Path, more: &[&str]) -> Ran {
+    let mut command = command();
+    command
+        .args(["render", "envoy", "sound.yaml", "-o"])
+        .arg(folder)
+        .args(more)
+        .current_dir(data_folder());
+    run(&mut command, "")
+}
+
+#[test]
+fn the_plugins_config() {
+    let ran = coalmine("render plugin sound.yaml");
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+    let read = coalmine::config::read_json(ran.stdout.as_bytes()).unwrap();
+    assert_eq!(read.canaries.len(), 1);
+    assert_eq!(read.canaries[0].full_name(), "bookinfo/reviews");
+    // Where things run is Envoy's business.
+    assert!(!ran.stdout.contains("endpoints"));
+}
+
+#[test]
+fn envoys_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("deep/run");
+    let ran = render(&out, &[]);
+    let shown = ran
+        .to_string()
+        .replace(folder.path().to_str().unwrap(), "TMP");
+    assert_snapshot!(shown);
+    let bootstrap = fs::read_to_string(out.join("envoy.yaml")).unwrap();
+    let module = format!("{}/coalmine.wasm", out.display());
+    let watched = fs::read_to_string(out.join("xds/coalmine.json")).unwrap();
+    assert!(watched.contains(&module));
+    assert!(bootstrap.contains(&format!("path: {}/xds/coalmine.json", out.display())));
+    // Envoy often runs as another user.
+    let mode = fs::metadata(out.join("envoy.yaml"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o644);
+    // Nothing is left of the files that were renamed.
+    assert_eq!(fs::read_dir(out.join("xds")).unwrap().count(), 1);
+}
+
+#[test]
+fn only_what_differs_is_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path();
+    let inode =
+        |name: &str| std::os::unix::fs::MetadataExt::ino(&fs::metadata(out.join(name)).unwrap());
+    let module = [
+        "--module",
+        "/lib/coalmine.wasm",
+        "--folder",
+        "/etc/coalmine/",
+    ];
+    assert_eq!(render(out, &module).code, 0);
+    let names = ["envoy.yaml", "xds/coalmine.json"];
+    let before = names.map(inode);
+    let again = render(out, &module);
+    assert_eq!(again.stderr.matches("unchanged:").count(), 2, "{again}");
+    assert_eq!(names.map(inode), before);
+
+    // A share is changed in the watched file alone, which a running Envoy takes over.
+    let sound = fs::read_to_string(data_folder().join("sound.yaml")).unwrap();
+    let mut command = command();
+    command
+        .args(["render", "envoy", "-", "-o"])
+        .arg(out)
+        .args(module);
+    let changed = run(&mut command, &sound.replace("canary: 5%", "canary: 6%"));
+    assert!(
+        changed.stderr.contains("unchanged:") && changed.stderr.contains("replaced"),
+        "{changed}"
+    );
+    assert_eq!(inode("envoy.yaml"), before[0]);
+    assert_ne!(inode("xds/coalmine.json"), before[1]);
+
+    let restarted = render(out, &[&module[..], &["--listen", "127.0.0.1:0"]].concat());
+    assert!(restarted.stderr.contains("restart it"), "{restarted}");
+    let bootstrap = fs::read_to_string(out.join("envoy.yaml")).unwrap();
+    assert!(bootstrap.contains("path: /etc/coalmine/xds/coalmine.json"));
+}
+
+#[test]
+fn what_envoy_lacks_is_drawn_where_it_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = command();
+    command
+        .args(["render", "envoy", "sound.yaml", "no-endpoints.yaml", "-o"])
+        .arg(folder.path())
+        .current_dir(data_folder());
+    // The same canary twice is found first.
+    assert_eq!(run(&mut command, "").code, 2);
+    let ran = coalmine("render envoy no-endpoints.yaml -o /nowhere");
+    assert_snapshot!(ran);
+}
+
+#[test]
+fn a_folder_that_cannot_be_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    let ran = render(&file, &[]);
+    assert_eq!(ran.code, 1, "{ran}");
+    assert!(ran.stderr.starts_with("error: cannot write "), "{ran}");
+}

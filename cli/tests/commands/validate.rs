@@ -1,0 +1,117 @@
+//! `coalmine validate`
+
+use crate::run::{coalmine, coalmine_with, command, data_folder, run};
+use insta::assert_snapshot;
+use serde_json::Value;
+
+#[test]
+fn ten_mistakes_are_ten_messages_with_line_and_column() {
+    let ran = coalmine("validate ten-mistakes.yaml");
+    let errors = ran.stderr.lines().filter(|line| line.starts_with("error["));
+    assert_eq!((ran.code, errors.count()), (2, 10));
+    assert_snapshot!(ran);
+
+    let ran = coalmine("validate ten-mistakes.yaml -o json");
+    assert_eq!((ran.code, ran.stderr.as_str()), (2, ""));
+    let report: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let found = report["diagnostics"].as_array().unwrap();
+    assert_eq!(found.len(), 10);
+    let file = std::fs::read_to_string(data_folder().join("ten-mistakes.yaml")).unwrap();
+    for diagnostic in found {
+        let line = diagnostic["line"].as_u64().unwrap();
+        let source = file.lines().nth(line as usize - 1);
+        assert_eq!(diagnostic["source"].as_str(), source);
+        assert!(diagnostic["column"].as_u64().unwrap() > 0);
+    }
+    assert_snapshot!("ten_mistakes_json", ran.stdout);
+}
+
+#[test]
+fn sound_files() {
+    let check = |arguments: &str, stdin: &str, said: &str| {
+        let ran = coalmine_with(arguments, stdin);
+        assert_eq!(
+            (ran.code, ran.stdout.as_str(), ran.stderr.as_str()),
+            (0, said, ""),
+            "{arguments}"
+        );
+    };
+    let sound = std::fs::read_to_string(data_folder().join("sound.yaml")).unwrap();
+    check(
+        "validate sound.yaml",
+        "",
+        "ok: 1 canary, 1 host, in 1 file\n",
+    );
+    check("validate -", &sound, "ok: 1 canary, 1 host, in 1 file\n");
+    // Named twice, it is one file.
+    check(
+        "validate sound.yaml ./sound.yaml",
+        "",
+        "ok: 1 canary, 1 host, in 1 file\n",
+    );
+    check(
+        "validate ../../../examples",
+        "",
+        "ok: 13 canaries, 14 hosts, in 12 files\n",
+    );
+    // JSON is YAML.
+    let json = coalmine("render plugin sound.yaml").stdout;
+    check("validate -", &json, "ok: 1 canary, 1 host, in 1 file\n");
+}
+
+#[test]
+fn unsound_input() {
+    let check = |name: &str, arguments: &str, stdin: &str, code: i32| {
+        let ran = coalmine_with(arguments, stdin);
+        assert_eq!((ran.code, ran.stdout.as_str()), (code, ""), "{name}");
+        assert_snapshot!(name, ran.stderr);
+    };
+    check("missing_file", "validate missing.yaml", "", 1);
+    check("folder_without_yaml", "validate ../commands", "", 2);
+    check("empty", "validate -", "", 2);
+    check("no_map", "validate -", "hello", 2);
+    check("not_yaml", "validate -", "kind: Canary\nspec: [\n", 2);
+    check("tab", "validate -", "kind: Canary\nspec:\n\thosts: []\n", 2);
+    check("twice", "validate sound.yaml no-endpoints.yaml", "", 2);
+}
+
+#[test]
+fn bytes_that_are_no_text() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("latin.yaml");
+    std::fs::write(&path, b"kind: Canary # caf\xe9\n").unwrap();
+    let ran = run(command().arg("validate").arg(&path), "");
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("is not UTF-8 (at byte 18)"), "{ran}");
+}
+
+#[test]
+fn colour_only_where_it_is_wanted() {
+    let check = |variables: &[(&str, &str)], coloured: bool| {
+        let mut command = command();
+        command
+            .args(["validate", "ten-mistakes.yaml"])
+            .current_dir(data_folder())
+            .envs(variables.iter().copied());
+        let ran = run(&mut command, "");
+        assert_eq!(ran.stderr.contains('\x1b'), coloured, "{variables:?}");
+    };
+    check(&[], false);
+    check(&[("CLICOLOR_FORCE", "1")], true);
+    check(&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")], false);
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let mut child = command()
+        .args(["validate", "ten-mistakes.yaml", "-o", "json"])
+        .current_dir(data_folder())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
