@@ -18,6 +18,7 @@
 )]
 
 pub mod bucket;
+mod bytes;
 pub mod config;
 mod decide;
 mod decision;

@@ -1,6 +1,6 @@
 //! What the decision may ask of the host: the request, and the moment it arrives in.
 
-use crate::Timestamp;
+use crate::{Timestamp, bytes};
 
 /// A request as a proxy sees it: bytes, not text.
 ///
@@ -47,12 +47,11 @@ pub(crate) fn without_port(address: &[u8]) -> &[u8] {
 }
 
 /// The `name=value` pairs of one `cookie` line (RFC 6265, section 4.2.1), taken as browsers and
-/// careless clients send them: blanks around a pair and quotes around a value do not count.
+/// careless clients send them: blanks around name and value and quotes around a value do not count.
 pub(crate) fn cookies(line: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
-    line.split(|&byte| byte == b';').filter_map(|pair| {
-        let equals = pair.iter().position(|&byte| byte == b'=')?;
-        let (name, value) = pair.split_at_checked(equals)?;
-        let value = value.get(1..)?.trim_ascii();
+    bytes::split(line, b';').filter_map(|pair| {
+        let (name, value) = bytes::split_once(pair, b'=');
+        let value = value?.trim_ascii();
         let value = value
             .strip_prefix(b"\"")
             .and_then(|value| value.strip_suffix(b"\""))
@@ -63,27 +62,16 @@ pub(crate) fn cookies(line: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
 
 /// The path without query and fragment, and the query without either mark.
 pub(crate) fn split_path(path: &[u8]) -> (&[u8], &[u8]) {
-    let end = path.iter().position(|&byte| byte == b'#');
-    let path = end.and_then(|end| path.get(..end)).unwrap_or(path);
-    match path.iter().position(|&byte| byte == b'?') {
-        Some(mark) => (
-            path.get(..mark).unwrap_or_default(),
-            path.get(mark.saturating_add(1)..).unwrap_or_default(),
-        ),
-        None => (path, &[]),
-    }
+    let (path, _fragment) = bytes::split_once(path, b'#');
+    let (path, query) = bytes::split_once(path, b'?');
+    (path, query.unwrap_or_default())
 }
 
 /// The `name=value` pairs of a query, as they were sent: Envoy's own routes do not decode them
 /// either, and a decoded copy would cost every request an allocation.
 pub(crate) fn parameters(query: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
-    query
-        .split(|&byte| byte == b'&')
-        .map(|pair| match pair.iter().position(|&byte| byte == b'=') {
-            Some(equals) => (
-                pair.get(..equals).unwrap_or_default(),
-                pair.get(equals.saturating_add(1)..).unwrap_or_default(),
-            ),
-            None => (pair, &[][..]),
-        })
+    bytes::split(query, b'&').map(|pair| {
+        let (name, value) = bytes::split_once(pair, b'=');
+        (name, value.unwrap_or_default())
+    })
 }

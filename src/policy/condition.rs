@@ -2,7 +2,7 @@
 
 use super::reads::{Slot, Values};
 use super::table::Table;
-use crate::Request;
+use crate::{Request, bytes};
 use regex_lite::Regex;
 
 /// A longer value never matches a regex: matching takes time in proportion to it, and a client must
@@ -71,7 +71,7 @@ impl Test {
             Self::Exact(wanted) => value == wanted.as_ref(),
             Self::Prefix(part) => value.starts_with(part),
             Self::Suffix(part) => value.ends_with(part),
-            Self::Contains(part) => contains(value, part),
+            Self::Contains(part) => bytes::contains(value, part),
             Self::In(wanted) => wanted.get(value).is_some(),
             Self::Regex(regex) => {
                 value.len() <= MAX_REGEX_INPUT
@@ -81,22 +81,4 @@ impl Test {
             Self::Absent | Self::Nothing => false,
         }
     }
-}
-
-/// Whether `part` is somewhere in `value`.
-fn contains(value: &[u8], part: &[u8]) -> bool {
-    let Some((&first, rest)) = part.split_first() else {
-        return true;
-    };
-    let mut from = value;
-    while let Some(at) = from.iter().position(|&byte| byte == first) {
-        let Some(behind) = from.get(at.saturating_add(1)..) else {
-            return false;
-        };
-        if behind.starts_with(rest) {
-            return true;
-        }
-        from = behind;
-    }
-    false
 }
