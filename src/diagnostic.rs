@@ -32,6 +32,8 @@ pub struct Diagnostic {
     pub code: &'static str,
     /// Where it is.
     pub place: Place,
+    /// The first of two that clash, where it is about such.
+    pub first: Option<Place>,
     /// What is wrong.
     pub message: String,
     /// What to write instead, if that can be said.
@@ -45,6 +47,9 @@ impl fmt::Display for Diagnostic {
             write!(f, "{}: ", self.place.path)?;
         }
         f.write_str(&self.message)?;
+        if let Some(first) = &self.first {
+            write!(f, "; the first is at {}", first.path)?;
+        }
         match &self.help {
             Some(help) => write!(f, " ({help})"),
             None => Ok(()),

@@ -5,7 +5,8 @@
 use crate::config::{self, Canaries};
 use crate::diagnostic::{Diagnostic, Place, Severity};
 use crate::node::{Key, Node, Span, Spans, Value, ValueVisitor};
-use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use annotate_snippets::{Annotation, AnnotationKind, Level, Renderer, Snippet};
+use core::ops::Range;
 use serde::de::{Deserialize, Deserializer};
 use serde_saphyr::options::DuplicateKeyPolicy;
 use serde_saphyr::{Location, Spanned};
@@ -61,18 +62,46 @@ pub fn parse(text: &str, source: usize) -> Result<Vec<Node>, Box<Diagnostic>> {
                 place: Place {
                     source,
                     path: String::new(),
-                    span: error.location().and_then(|location| span(&location)),
+                    span: error.location().and_then(|location| {
+                        span(&location).or_else(|| character(text, &location))
+                    }),
                 },
+                first: None,
                 message: format!("this is not YAML: {}", first_line(&error)),
                 help: None,
             })
         })
 }
 
-/// The error without the library's own drawing of the source.
+/// The error without the library's own drawing of the source, and without the place, which is drawn.
 fn first_line(error: &serde_saphyr::Error) -> String {
     let text = error.without_snippet().to_string();
-    text.lines().next().unwrap_or_default().to_owned()
+    let line = text.lines().next().unwrap_or_default();
+    let placed = line
+        .rsplit_once(" at line ")
+        .filter(|_| error.location().is_some());
+    placed.map_or(line, |(message, _)| message).to_owned()
+}
+
+/// The character at a place that the library knows by line and column alone; at the end of the text
+/// it is the last one.
+fn character(text: &str, location: &Location) -> Option<Span> {
+    let line = usize::try_from(location.line()).ok()?;
+    let column = usize::try_from(location.column()).ok()?;
+    let lines = text.split_inclusive('\n').take(line.checked_sub(1)?);
+    let before: usize = lines.map(str::len).sum();
+    let after = text.get(before..).unwrap_or_default();
+    let mut characters = after.char_indices().skip(column.saturating_sub(1));
+    let (start, length) = match characters.next() {
+        Some((offset, character)) => (before.saturating_add(offset), character.len_utf8()),
+        None => (text.len(), 0),
+    };
+    Some(Span {
+        start,
+        end: start.saturating_add(length),
+        line,
+        column,
+    })
 }
 
 /// Draws a diagnostic over its source, as compilers do: place, line, mark, help.
@@ -86,19 +115,30 @@ pub fn draw(diagnostic: &Diagnostic, sources: &[Source], colour: bool) -> String
         .id(diagnostic.code);
     let mut group = annotate_snippets::Group::with_title(title);
     let source = sources.get(diagnostic.place.source);
-    if let (Some(source), Some(span)) = (source, diagnostic.place.span) {
-        let end = span.end.clamp(span.start, source.text.len());
+    let first = diagnostic.first.as_ref();
+    // The first of two that clash is drawn above the second if both are in one file, else below.
+    let (here, elsewhere): (Vec<_>, Vec<_>) = first
+        .into_iter()
+        .partition(|first| first.source == diagnostic.place.source);
+    let mark = source.and_then(|source| mark(source, &diagnostic.place));
+    if let (Some(source), Some(mark)) = (source, mark) {
+        let primary = AnnotationKind::Primary
+            .span(mark)
+            .label(diagnostic.place.path.as_str());
         group = group.element(
-            Snippet::source(source.text.as_str())
-                .path(source.name.as_str())
-                .annotation(
-                    AnnotationKind::Primary
-                        .span(span.start.min(end)..end)
-                        .label(diagnostic.place.path.as_str()),
-                ),
+            snippet(source)
+                .annotation(primary)
+                .annotations(here.into_iter().filter_map(|first| context(source, first))),
         );
     } else if let Some(source) = source {
         group = group.element(annotate_snippets::Origin::path(source.name.as_str()));
+    }
+    for first in elsewhere {
+        if let Some(source) = sources.get(first.source)
+            && let Some(context) = context(source, first)
+        {
+            group = group.element(snippet(source).annotation(context));
+        }
     }
     if let Some(help) = &diagnostic.help {
         group = group.element(Level::HELP.message(help.as_str()));
@@ -109,6 +149,25 @@ pub fn draw(diagnostic: &Diagnostic, sources: &[Source], colour: bool) -> String
         Renderer::plain()
     };
     renderer.render(&[group])
+}
+
+fn snippet(source: &Source) -> Snippet<'_, Annotation<'_>> {
+    Snippet::source(source.text.as_str()).path(source.name.as_str())
+}
+
+/// What to underline.
+fn mark(source: &Source, place: &Place) -> Option<Range<usize>> {
+    let span = place.span?;
+    let end = span
+        .end
+        .clamp(span.start, source.text.len().max(span.start));
+    Some(span.start.min(end)..end)
+}
+
+/// The first of two that clash.
+fn context<'s>(source: &'s Source, first: &Place) -> Option<Annotation<'s>> {
+    let mark = mark(source, first)?;
+    Some(AnnotationKind::Context.span(mark).label("the first"))
 }
 
 /// A node on its way from YAML.

@@ -24,7 +24,7 @@ Examples:
   coalmine render envoy reviews.yaml -o run/
   envoy -c run/envoy.yaml
 
-  To change a share, edit reviews.yaml and run the same command again: only the files that differ are
+  To change a share, edit reviews.yaml and run the same command again: only files that differ are
   replaced, and Envoy takes a new run/xds/coalmine.json over while it runs.";
 
 const PLUGIN_EXAMPLES: &str = "\

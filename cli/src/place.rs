@@ -27,6 +27,7 @@ pub fn placed(problem: &Problem, sources: &[Source]) -> Diagnostic {
             path: problem.path.clone(),
             span,
         },
+        first: None,
         message: problem.message.clone(),
         help: Some(problem.help.clone()),
     }

@@ -30,8 +30,20 @@ struct Found<'r> {
     severity: &'static str,
     message: &'r str,
     help: Option<&'r str>,
+    /// The first of two that clash.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first: Option<First<'r>>,
     /// The line it points at.
     source: Option<&'r str>,
+}
+
+/// The place of the first of two that clash.
+#[derive(Serialize)]
+struct First<'r> {
+    file: &'r str,
+    line: Option<usize>,
+    column: Option<usize>,
+    path: &'r str,
 }
 
 /// Checks canaries one by one and against each other.
@@ -120,6 +132,12 @@ fn for_programs<'r>(diagnostic: &'r Diagnostic, sources: &'r [Source]) -> Found<
         },
         message: &diagnostic.message,
         help: diagnostic.help.as_deref(),
+        first: diagnostic.first.as_ref().map(|first| First {
+            file: sources.get(first.source).map_or("", |source| &source.name),
+            line: first.span.map(|span| span.line),
+            column: first.span.map(|span| span.column),
+            path: &first.path,
+        }),
         source: line.and_then(|line| source?.text.lines().nth(line.checked_sub(1)?)),
     }
 }

@@ -47,9 +47,25 @@ impl Report<'_> {
                 path: path.to_owned(),
                 span,
             },
+            first: None,
             message: message.into(),
             help: help.into(),
         });
+    }
+
+    /// An error about two that clash, at the second of them.
+    pub(super) fn clash(
+        &mut self,
+        place: (&str, Option<Span>),
+        first: &Place,
+        code: &'static str,
+        message: String,
+        help: &str,
+    ) {
+        self.error(place, code, message, help.to_owned());
+        if let Some(diagnostic) = self.found.last_mut() {
+            diagnostic.first = Some(first.clone());
+        }
     }
 }
 

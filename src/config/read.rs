@@ -5,7 +5,7 @@ use super::names::{header_name, label};
 use super::read_spec::read_spec;
 use super::{API_VERSION, CANARY_KIND, Canary, VARIANT_HEADER};
 use crate::diagnostic::{Diagnostic, Place, Severity, any_error};
-use crate::node::{Node, Span, Value};
+use crate::node::{Node, Value};
 use crate::policy::{MAX_SLOTS, host_names, reads_too_much};
 use std::collections::BTreeMap;
 
@@ -84,6 +84,7 @@ pub fn read_json(bytes: &[u8]) -> Result<Canaries, Vec<Diagnostic>> {
             severity: Severity::Error,
             code: "not-json",
             place: Place::default(),
+            first: None,
             message: format!("the plugin's config is not JSON: {error}"),
             help: None,
         }]
@@ -191,14 +192,12 @@ fn claim_name(
         .map(|name| (name.path.clone(), name.node.span))
         .unwrap_or_default();
     if let Some(first) = names.get(&full) {
-        report.error(
+        report.clash(
             (&place.0, place.1),
+            &first.place,
             "repeated-canary",
-            format!(
-                "there are two canaries `{full}`{}",
-                elsewhere(first, report.source)
-            ),
-            "give one of them another name or namespace".to_owned(),
+            format!("there are two canaries `{full}`"),
+            "give one of them another name or namespace",
         );
     } else {
         let place = Place {
@@ -235,15 +234,15 @@ fn claim_hosts(
         for name in host_names(text, canary.namespace.as_deref()) {
             match hosts.get(&name) {
                 Some(first) if first.canary != full => {
-                    report.error(
+                    report.clash(
                         host.value_place(),
+                        &first.place,
                         "host-conflict",
                         format!(
-                            "host `{name}` is claimed by two canaries, `{}` and `{full}`{}",
-                            first.canary,
-                            elsewhere(first, report.source)
+                            "host `{name}` is claimed by two canaries, `{}` and `{full}`",
+                            first.canary
                         ),
-                        "a host has one canary: join them, or take the host out of one".to_owned(),
+                        "a host has one canary: join them, or take the host out of one",
                     );
                     break;
                 }
@@ -260,17 +259,6 @@ fn claim_hosts(
                 }
             }
         }
-    }
-}
-
-/// Where the first one stands, if that can be told in words.
-fn elsewhere(first: &Claim, source: usize) -> String {
-    let line = |span: Span| format!("line {}", span.line);
-    match (first.place.source == source, first.place.span.map(line)) {
-        (true, Some(line)) => format!(" (the first is on {line})"),
-        (true, None) => format!(" (the first is at {})", first.place.path),
-        (false, Some(line)) => format!(" (the first is in another file, on {line})"),
-        (false, None) => String::new(),
     }
 }
 

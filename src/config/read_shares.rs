@@ -100,11 +100,12 @@ fn at_most_everyone(field: &Field<'_>, shares: &Shares, report: &mut Report<'_>)
         .map(|(_, share)| u64::from(share.millionths()))
         .sum();
     if whole > u64::from(Share::ALL.millionths()) {
-        let tenths = whole / 1000;
+        let decimals = format!("{}.{:04}", whole / 10_000, whole % 10_000);
+        let sum = decimals.trim_end_matches('0').trim_end_matches('.');
         report.error(
             field.key_place(),
             "over-100",
-            format!("these shares add up to {}.{}%", tenths / 10, tenths % 10),
+            format!("these shares add up to {sum}%"),
             "make them 100% or less together".to_owned(),
         );
     }

@@ -72,12 +72,15 @@ fn pins(pins: Option<&Pins>, page: &mut Page) {
         return;
     }
     let mut name = "pin";
+    let mut named = false;
     for pin in &pins.sent {
         let meaning = match (pin.known, pin.word.trim()) {
             (false, _) => "which is neither a variant nor never, so it counts for nothing",
-            (true, "never") => "which keeps the request off every other variant",
+            (true, "never") => "which beats every other pin: the default serves",
+            (true, _) if named => "but the first pin that names a variant counts",
             (true, _) => "which names a variant",
         };
+        named |= pin.known;
         page.step(name, &format!("{} says {:?}, {meaning}", pin.at, pin.word));
         name = "";
     }
@@ -103,12 +106,15 @@ fn shares(explanation: &Explanation, decision: &Outcome, page: &mut Page) {
         return;
     }
     let by_rule = decision.reason.starts_with("rule:");
-    let whence = match (by_rule, explanation.ramp) {
-        (true, _) => " (the rule's)",
-        (false, true) => " (by the ramp, at this time)",
-        (false, false) => "",
-    };
     let mut name = "shares";
+    match (by_rule, explanation.ramp) {
+        (true, _) => page.step(name, "of the rule"),
+        (false, true) => page.step(name, &format!("by the ramp at {}", explanation.at)),
+        (false, false) => {}
+    }
+    if by_rule || explanation.ramp {
+        name = "";
+    }
     let mut rest = POSITIONS;
     for (number, part) in parts.iter().enumerate() {
         rest = rest.saturating_sub(part.end.saturating_sub(part.start));
@@ -118,7 +124,7 @@ fn shares(explanation: &Explanation, decision: &Outcome, page: &mut Page) {
             format!(", positions {} to {}", part.start, part.end - 1)
         };
         let line = format!(
-            "{} {} {}{place}{whence}",
+            "{} {} {}{place}",
             line::mark(number),
             part.variant,
             part.share
