@@ -1,0 +1,194 @@
+//! Rules by their index against rules tried one by one, as `docs/config.md` tells them.
+
+use coalmine::config::{Condition, Named, Outcome, Rule, Test, plugin_json, read};
+use coalmine::{Node, Policy, Reason, decide};
+use proptest::prelude::*;
+
+use crate::request::{Fixed, Sent};
+use crate::written::{alone, canary};
+
+const VALUES: [&str; 6] = ["x", "y", "xy", "yx", "xyz", "z"];
+
+fn value() -> impl Strategy<Value = String> {
+    proptest::sample::select(&VALUES[..]).prop_map(str::to_owned)
+}
+
+fn test() -> impl Strategy<Value = Test> {
+    prop_oneof![
+        4 => value().prop_map(Test::Exact),
+        3 => proptest::collection::vec(value(), 1..4).prop_map(Test::In),
+        1 => value().prop_map(Test::Prefix),
+        1 => value().prop_map(Test::Suffix),
+        1 => value().prop_map(Test::Contains),
+        1 => any::<bool>().prop_map(Test::Present),
+    ]
+}
+
+fn named() -> impl Strategy<Value = Named> {
+    let name = proptest::sample::select(&["m", "n"][..]).prop_map(str::to_owned);
+    (name, test()).prop_map(|(name, test)| Named { name, test })
+}
+
+pub(crate) fn condition() -> impl Strategy<Value = Condition> {
+    let part = prop_oneof![
+        4 => named().prop_map(Condition::Header),
+        2 => named().prop_map(Condition::Cookie),
+        2 => named().prop_map(Condition::Query),
+        1 => test().prop_map(Condition::Path),
+        1 => test().prop_map(Condition::Method),
+    ];
+    part.prop_recursive(3, 12, 3, |inner| {
+        let list = || proptest::collection::vec(inner.clone(), 1..4);
+        prop_oneof![
+            list().prop_map(Condition::All),
+            list().prop_map(Condition::Any),
+            inner
+                .clone()
+                .prop_map(|part| Condition::Not(Box::new(part))),
+        ]
+    })
+}
+
+pub(crate) fn rules() -> impl Strategy<Value = Vec<Rule>> {
+    proptest::collection::vec(condition(), 1..8).prop_map(|conditions| {
+        let rule = |(number, when)| Rule {
+            name: format!("r{number}"),
+            when,
+            outcome: Outcome::Route("a".to_owned()),
+        };
+        conditions.into_iter().enumerate().map(rule).collect()
+    })
+}
+
+/// What is sent: values by name for headers, cookies and parameters; path and method.
+#[derive(Clone, Debug)]
+struct Asked {
+    headers: Vec<(String, String)>,
+    cookies: Vec<(String, String)>,
+    parameters: Vec<(String, String)>,
+    path: String,
+    method: String,
+}
+
+fn asked() -> impl Strategy<Value = Asked> {
+    let name = || proptest::sample::select(&["m", "n", "o"][..]).prop_map(str::to_owned);
+    let pairs = || proptest::collection::vec((name(), value()), 0..4);
+    (pairs(), pairs(), pairs(), value(), value()).prop_map(
+        |(headers, cookies, parameters, path, method)| Asked {
+            headers,
+            cookies,
+            parameters,
+            path,
+            method,
+        },
+    )
+}
+
+impl Asked {
+    fn request(&self) -> Sent {
+        let join = |pairs: &[(String, String)], between: &str| {
+            let pairs: Vec<String> = pairs
+                .iter()
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect();
+            pairs.join(between)
+        };
+        let mut headers = self.headers.clone();
+        // Half of the cookies in a line of their own.
+        let (first, second) = self.cookies.split_at(self.cookies.len() / 2);
+        headers.push(("cookie".to_owned(), join(first, "; ")));
+        headers.push(("cookie".to_owned(), join(second, ";")));
+        let path = format!("{}?{}", self.path, join(&self.parameters, "&"));
+        Sent::new(
+            self.method.as_bytes(),
+            Some(b"shop"),
+            path.as_bytes(),
+            &headers,
+        )
+    }
+
+    fn satisfies(&self, condition: &Condition) -> bool {
+        let of = |pairs: &[(String, String)], named: &Named| {
+            let values: Vec<&str> = pairs
+                .iter()
+                .filter(|(name, _)| *name == named.name)
+                .map(|(_, value)| value.as_str())
+                .collect();
+            match named.test {
+                Test::Present(wanted) => values.is_empty() != wanted,
+                _ => values.iter().any(|value| passes(&named.test, value)),
+            }
+        };
+        match condition {
+            Condition::All(parts) => parts.iter().all(|part| self.satisfies(part)),
+            Condition::Any(parts) => parts.iter().any(|part| self.satisfies(part)),
+            Condition::Not(part) => !self.satisfies(part),
+            Condition::Header(named) => of(&self.headers, named),
+            Condition::Cookie(named) => of(&self.cookies, named),
+            Condition::Query(named) => of(&self.parameters, named),
+            Condition::Path(test) => passes(test, &self.path),
+            Condition::Method(test) => passes(test, &self.method),
+            Condition::Host(test) => passes(test, "shop"),
+        }
+    }
+}
+
+fn passes(test: &Test, value: &str) -> bool {
+    match test {
+        Test::Exact(wanted) => value == wanted,
+        Test::Prefix(part) => value.starts_with(part),
+        Test::Suffix(part) => value.ends_with(part),
+        Test::Contains(part) => value.contains(part),
+        Test::In(wanted) => wanted.iter().any(|wanted| wanted == value),
+        Test::Present(wanted) => *wanted,
+        Test::Regex(_) => panic!("none is generated"),
+    }
+}
+
+fn policy(rules: &[Rule]) -> (Policy, String) {
+    let mut shop = canary(&[("a", None)]);
+    shop.spec.rules = rules.to_vec();
+    let canaries = alone(shop);
+    (
+        Policy::compile(&canaries),
+        plugin_json(&canaries).expect("it can be written"),
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    #[test]
+    fn the_index_agrees_with_trying_one_by_one(
+        rules in rules(),
+        all in proptest::collection::vec(asked(), 8),
+    ) {
+        let (policy, _) = policy(&rules);
+        for asked in all {
+            let decision = decide(&policy, &asked.request(), &Fixed::default()).expect("in scope");
+            let first = rules.iter().position(|rule| asked.satisfies(&rule.when));
+            prop_assert_eq!(decision.reason, first.map_or(Reason::Default, Reason::Rule), "{:?}", asked);
+        }
+    }
+
+    #[test]
+    fn a_rule_called_unreachable_is_never_chosen(
+        rules in rules(),
+        all in proptest::collection::vec(asked(), 20),
+    ) {
+        let (policy, json) = policy(&rules);
+        let node: Node = serde_json::from_str(&json).expect("JSON");
+        let (_, found) = read([(0, &node)]);
+        let unreachable: Vec<&str> = found
+            .iter()
+            .filter(|problem| problem.code == "unreachable-rule")
+            .filter_map(|problem| problem.message.split('`').nth(1))
+            .collect();
+        for asked in all {
+            let decision = decide(&policy, &asked.request(), &Fixed::default()).expect("in scope");
+            if let Reason::Rule(rule) = decision.reason {
+                prop_assert!(!unreachable.contains(&rules[rule].name.as_str()), "{:?}", asked);
+            }
+        }
+    }
+}
