@@ -56,6 +56,7 @@ fn domains_are_every_name_with_and_without_a_dot() {
     // Envoy refuses a domain that is there twice.
     check("[a.b, A.b., a.b]", &["a.b", "a.b."]);
     check("['*.a.b', '*']", &["*.a.b", "*.a.b.", "*"]);
+    check("['[2001:DB8::1]', '[::1]:80']", &["[2001:db8::1]", "[::1]"]);
     check(
         "[s]",
         &[

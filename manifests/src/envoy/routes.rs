@@ -98,7 +98,8 @@ fn route(canary: &Canary, variant: &str, variant_header: Option<&str>) -> Route 
 }
 
 /// Every name, and every name with a dot at its end: Envoy takes these for different hosts, and its
-/// option to strip the dot would change what the upstream is sent.
+/// option to strip the dot would change what the upstream is sent. An IPv6 address stands in the
+/// brackets that clients send it in, and has no such twin.
 fn domains(canary: &Canary) -> Vec<String> {
     let namespace = canary.namespace.as_deref();
     let mut seen = BTreeSet::new();
@@ -109,7 +110,11 @@ fn domains(canary: &Canary) -> Vec<String> {
         .iter()
         .flat_map(|host| host_names(host, namespace))
     {
-        let dotted = (name != "*").then(|| format!("{name}."));
+        let (name, dotted) = match name.as_str() {
+            "*" => (name, None),
+            address if address.contains(':') => (format!("[{address}]"), None),
+            name => (name.to_owned(), Some(format!("{name}."))),
+        };
         for domain in [Some(name), dotted].into_iter().flatten() {
             if seen.insert(domain.clone()) {
                 domains.push(domain);
