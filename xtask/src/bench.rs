@@ -58,6 +58,10 @@ pub(crate) struct Bench {
     #[arg(long, conflicts_with = "scenarios")]
     short: bool,
     /// Keep callgrind's profile of each scenario in target/bench/, for callgrind_annotate
+    ///
+    /// Envoy has no symbols, but the profile tells where instructions go: functions of the object
+    /// `???` at addresses of 4 GiB and more are code that V8 or LuaJIT made, below that they are
+    /// Envoy's allocator; the object `envoy` is the rest of the host.
     #[arg(long)]
     profile: bool,
     /// Print the names of the scenarios and what they are, and measure nothing

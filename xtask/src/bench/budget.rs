@@ -12,13 +12,17 @@ use crate::step::Step;
 use crate::test::{Stage, Tally};
 use crate::{envoy, module};
 
-/// Instructions of the real policy over no filter, whichever variant it gives. Lua needs 28,770 for
-/// the stable answer.
-const POLICY: u64 = 30_000;
+/// Instructions of the real policy over no filter, for the answer that nearly every request gets:
+/// the default variant, where nothing is written.
+const POLICY_STABLE_INSTRUCTIONS: u64 = 30_000;
+
+/// The same where the canary is given: what was reached, and 3 %. It writes a header, and Envoy
+/// then looks for the route a second time.
+const POLICY_CANARY_INSTRUCTIONS: u64 = 36_900;
 
 /// Bytes of the module as it ships: what was reached, and 3 %. Every proxy compiles all of them at
 /// every push.
-const MODULE_BYTES: u64 = 300_000;
+const MODULE_BYTES: u64 = 427_500;
 
 /// A budget and what was measured.
 pub(super) struct Verdict {
@@ -56,13 +60,17 @@ impl fmt::Display for Verdict {
 
 /// Every budget that this report has a number for.
 pub(super) fn verdicts(report: &Report) -> Vec<Verdict> {
-    let policy = [POLICY_STABLE, POLICY_CANARY].into_iter().filter_map(|id| {
+    let limits = [
+        (POLICY_STABLE, POLICY_STABLE_INSTRUCTIONS),
+        (POLICY_CANARY, POLICY_CANARY_INSTRUCTIONS),
+    ];
+    let policy = limits.into_iter().filter_map(|(id, limit)| {
         let over = report.over_no_filter(id)?;
         Some(Verdict {
             what: format!("{id} over no filter"),
             unit: "instructions",
             measured: u64::try_from(over).unwrap_or_default(),
-            limit: POLICY,
+            limit,
             closer: format!(
                 "cargo xtask bench --profile {id}, then callgrind_annotate target/bench/{id}"
             ),
@@ -120,6 +128,7 @@ mod tests {
                 assert!(message.contains(part), "{message}");
             }
         };
+        const POLICY: u64 = POLICY_STABLE_INSTRUCTIONS;
         check(POLICY, MODULE_BYTES, &[]);
         check(POLICY + 1234, MODULE_BYTES, &["1,234 over its budget"]);
         check(1, MODULE_BYTES + 1, &["1 over its budget"]);

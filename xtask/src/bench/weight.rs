@@ -30,7 +30,7 @@ pub(super) struct Weight {
 pub(super) struct Memory {
     /// For each worker: its virtual machine.
     pub(super) worker_kib: u64,
-    /// Once for all: the compiled code, and the base virtual machine.
+    /// Once for all: V8 itself, the compiled code, and the base virtual machine.
     pub(super) once_kib: u64,
 }
 
