@@ -182,6 +182,23 @@ impl Client {
         Ok(answers.into_iter().map(|(_, answer)| answer).collect())
     }
 
+    /// Sends one request on each of `connections` connections, which is how all workers of a proxy
+    /// are met: each connection stays with one of them.
+    ///
+    /// # Errors
+    /// As [`Client::send`], of the first that fails.
+    pub fn send_on_each(&self, connections: usize, request: &Request) -> Result<Vec<Response>> {
+        let mut connections: Vec<Connection> = (0..connections).map(|_| self.take()).collect();
+        let answers = connections
+            .iter_mut()
+            .map(|connection| runtime::block_on(connection.send(request)))
+            .collect();
+        for connection in connections {
+            self.keep(connection);
+        }
+        answers
+    }
+
     fn take(&self) -> Connection {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         idle.pop().unwrap_or_else(|| Connection::to(self.address))

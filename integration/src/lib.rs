@@ -16,9 +16,12 @@
 //! | [`load`] | steady requests in the background, and what became of each |
 //! | [`swap`] | a file replaced by an atomic rename, as Envoy watches for it |
 //! | [`discovery`] | a filter's config replaced, and Envoy's verdict on it |
+//! | [`stand`] | all of it together: an Envoy with what the companion rendered for canaries |
+//! | [`decisions`] | what the filter has counted |
 
 pub mod admin;
 pub mod client;
+pub mod decisions;
 pub mod discovery;
 pub mod envoy;
 pub mod envoy_binary;
@@ -26,6 +29,7 @@ mod guardian;
 pub mod load;
 pub mod raw;
 mod runtime;
+pub mod stand;
 pub mod swap;
 pub mod upstream;
 pub mod workspace;

@@ -5,6 +5,14 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use hyper::StatusCode;
+use hyper::body::Bytes;
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::client::Response;
+
+/// More than any response of ours or of Envoy's has.
+const MAX_HEADERS: usize = 128;
 
 /// What came back for raw bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +30,37 @@ impl RawResponse {
         let rest = self.bytes.strip_prefix(b"HTTP/1.")?;
         let code = rest.get(2..5)?;
         std::str::from_utf8(code).ok()?.parse().ok()
+    }
+
+    /// The response as [`crate::client::Client`] gives it.
+    ///
+    /// # Errors
+    /// What came back is no whole HTTP/1.1 response; the message shows its beginning.
+    pub fn parse(&self) -> Result<Response> {
+        let parsed = self.try_parse().ok().flatten();
+        parsed.with_context(|| {
+            let beginning = self.bytes.get(..200).unwrap_or(&self.bytes);
+            format!("no HTTP response: {}", beginning.escape_ascii())
+        })
+    }
+
+    fn try_parse(&self) -> Result<Option<Response>> {
+        let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+        let mut head = httparse::Response::new(&mut headers);
+        let httparse::Status::Complete(end) = head.parse(&self.bytes)? else {
+            return Ok(None);
+        };
+        let mut response = Response {
+            status: StatusCode::from_u16(head.code.unwrap_or_default())?,
+            headers: HeaderMap::new(),
+            body: Bytes::copy_from_slice(self.bytes.get(end..).unwrap_or_default()),
+        };
+        for header in head.headers {
+            let name = HeaderName::from_bytes(header.name.as_bytes())?;
+            let value = HeaderValue::from_bytes(header.value)?;
+            response.headers.append(name, value);
+        }
+        Ok(Some(response))
     }
 }
 
@@ -72,7 +111,7 @@ pub fn send(address: SocketAddr, bytes: &[u8], patience: Duration) -> Result<Raw
 
 /// Whether the bytes are a response head and as much body as its `content-length` says.
 fn is_whole(bytes: &[u8]) -> bool {
-    let mut headers = [httparse::EMPTY_HEADER; 128];
+    let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut response = httparse::Response::new(&mut headers);
     let Ok(httparse::Status::Complete(head)) = response.parse(bytes) else {
         return false;

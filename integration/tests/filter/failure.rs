@@ -1,0 +1,137 @@
+//! What happens to requests when the filter cannot run, under each failure policy.
+//!
+//! `docs/envoy.md` tells it to users.
+
+use coalmine_integration::client::Request;
+use coalmine_integration::discovery::Verdict;
+use coalmine_manifests::File;
+use coalmine_manifests::envoy::{self as target, FailurePolicy};
+
+use crate::setting::{Setting, read, shop, variant};
+
+const CANARY: &str = "
+apiVersion: coalmine.dev/v1alpha1
+kind: Canary
+metadata: {name: shop}
+spec:
+  hosts: [shop]
+  variants: {stable: {}, canary: {}}
+  default: stable
+  pins: {header: x-canary}
+";
+
+/// A config that the filter refuses.
+const REFUSED: &str = r#"{"kind": "Plugin", "canaries": 5}"#;
+
+const POLICIES: [FailurePolicy; 3] = [
+    FailurePolicy::Open,
+    FailurePolicy::Reload,
+    FailurePolicy::Closed,
+];
+
+/// The watched file in a list of rendered ones.
+fn watched(files: &mut [File]) -> &mut File {
+    let mut files = files.iter_mut();
+    files.find(|file| file.name == target::PLUGIN).unwrap()
+}
+
+/// Who serves a plain request, one that is pinned, and one with a forged decision, whichever worker
+/// gets them.
+fn served(setting: &Setting) -> [String; 3] {
+    let client = setting.client();
+    let requests = [
+        shop(),
+        shop().header("x-canary", "canary"),
+        shop().header("x-coalmine-variant", "canary"),
+    ];
+    requests.map(|request: Request| {
+        let answers = client.send_on_each(8, &request).unwrap();
+        let served: Vec<&str> = answers.iter().map(variant).collect();
+        assert!(
+            served.windows(2).all(|pair| pair[0] == pair[1]),
+            "{served:?}"
+        );
+        served[0].to_owned()
+    })
+}
+
+const DECIDED: [&str; 3] = ["stable", "canary", "stable"];
+/// Nobody looks at pins, and what a client writes into the variant header is believed.
+const NOT_DECIDED: [&str; 3] = ["stable", "stable", "canary"];
+
+#[test]
+fn a_first_config_that_is_refused_is_a_filter_without_canaries() {
+    for policy in POLICIES {
+        let setting = Setting::with(
+            read(CANARY),
+            |options| options.failure_policy = policy,
+            |files, options| *watched(files) = target::filter_resource(REFUSED, options).unwrap(),
+        );
+        let problems = setting.stand.envoy.problems().join("\n");
+        for words in [
+            "wasm log coalmine: canaries: this is a number, not a list",
+            "Filesystem config update rejected",
+        ] {
+            assert!(problems.contains(words), "no {words:?} in\n{problems}");
+        }
+        assert_eq!(served(&setting), NOT_DECIDED, "{policy:?}");
+        // The next good one takes effect without a restart.
+        let verdict = setting.stand.apply(&setting.canaries).unwrap();
+        assert!(matches!(verdict, Verdict::Applied { .. }), "{verdict:?}");
+        assert_eq!(served(&setting), DECIDED, "{policy:?}");
+        setting.stand.envoy.stop().unwrap();
+    }
+}
+
+#[test]
+fn without_a_good_module_envoy_does_not_start() {
+    let check = |module: &str, policy: FailurePolicy, expected: &str| {
+        let started = Setting::try_with(
+            read(CANARY),
+            |options| {
+                options.failure_policy = policy;
+                options.module = format!("{}/{module}", options.folder);
+            },
+            |files, _| {
+                files.push(File {
+                    name: "truncated.wasm".to_owned(),
+                    contents: "\0asm\u{1}\0".to_owned(),
+                });
+            },
+        );
+        let problem = format!("{:#}", started.err().expect("no start"));
+        assert!(problem.contains(expected), "{policy:?}: {problem}");
+        assert!(problem.contains("ended before it was ready"), "{problem}");
+    };
+    for policy in POLICIES {
+        check("none.wasm", policy, "Invalid path");
+        check(
+            "truncated.wasm",
+            policy,
+            "Unable to create Wasm plugin coalmine",
+        );
+    }
+}
+
+#[test]
+fn a_module_that_is_bad_later_changes_nothing() {
+    for policy in POLICIES {
+        let setting = Setting::with(
+            read(CANARY),
+            |options| options.failure_policy = policy,
+            |_, _| (),
+        );
+        for module in ["none.wasm", "envoy.yaml"] {
+            let mut options = setting.stand.options().clone();
+            options.module = format!("{}/{module}", options.folder);
+            let file = target::plugin_resource(&setting.canaries, &options).unwrap();
+            let verdict = setting.stand.replace(&file).unwrap();
+            assert!(
+                matches!(verdict, Verdict::Refused { .. }),
+                "{module}: {verdict:?}"
+            );
+            assert_eq!(served(&setting), DECIDED, "{policy:?} {module}");
+        }
+        setting.stand.envoy.stop().unwrap();
+    }
+}

@@ -1,0 +1,232 @@
+//! Random requests that no well-behaved client sends: not one fails because of the filter, and each
+//! is decided as the same code decides it natively.
+//!
+//! `COALMINE_HOSTILE` is the number of requests, `COALMINE_SEED` repeats a run.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use coalmine::{Moment, Policy, Timestamp, decide};
+use coalmine_integration::client::{Request, Response};
+use coalmine_manifests::File;
+use coalmine_manifests::envoy::{self as target, Options};
+
+use crate::random::{Random, hostile};
+use crate::setting::{Setting, read, shop, variant};
+
+/// How many requests are sent if nobody says.
+const REQUESTS: usize = 20_000;
+
+/// So many are kept in memory at once.
+const BATCH: usize = 2_000;
+
+/// It looks at all kinds of places and governs every host, so that no request is out of scope.
+const CANARY: &str = "
+apiVersion: coalmine.dev/v1alpha1
+kind: Canary
+metadata: {name: shop}
+spec:
+  hosts: ['*']
+  variants: {stable: {}, canary: {}, next: {}}
+  default: stable
+  pins: {header: x-canary, cookie: canary, query: canary}
+  rules:
+    - {name: group, when: {header: {name: x-group, in: [staff, beta]}}, route: canary}
+    - {name: bytes, when: {header: {name: x-group, regex: '[a-z]+-[0-9]{2,5}'}}, route: next}
+    - {name: plan, when: {cookie: {name: plan, contains: pro}}, shares: {canary: 30%, next: 30%}}
+    - {name: host, when: {host: {suffix: .beta}}, route: next}
+    - name: mixed
+      when:
+        all:
+          - any: [{path: {prefix: /beta/}}, {method: {in: [PUT, PATCH]}}]
+          - not: {query: {name: debug, present: true}}
+      route: canary
+  shares: {canary: 25%, next: 25%}
+  unit: [{header: x-user-id}, {cookie: session}, {query: user}]
+";
+
+/// A request as it is sent and as the filter is to see it.
+pub(crate) struct Asked {
+    pub method: &'static str,
+    pub path: String,
+    pub host: Vec<u8>,
+    pub headers: Vec<(&'static str, Vec<u8>)>,
+}
+
+impl coalmine::Request for Asked {
+    fn headers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let pseudo: [(&[u8], &[u8]); 3] = [
+            (b":authority", &self.host),
+            (b":path", self.path.as_bytes()),
+            (b":method", self.method.as_bytes()),
+        ];
+        let headers = self.headers.iter();
+        pseudo
+            .into_iter()
+            // A proxy takes the blanks round a value away.
+            .chain(headers.map(|(name, value)| (name.as_bytes(), value.trim_ascii())))
+    }
+
+    fn source_address(&self) -> Option<Vec<u8>> {
+        None
+    }
+}
+
+impl Asked {
+    fn request(&self) -> Request {
+        let request = Request::new(self.method, &*self.path).header("host", &*self.host);
+        let headers = self.headers.iter();
+        headers.fold(request, |request, (name, value)| {
+            request.header(*name, &**value)
+        })
+    }
+}
+
+/// The canary needs neither time nor draw.
+struct Never;
+
+impl Moment for Never {
+    fn now(&self) -> Timestamp {
+        unreachable!("there is no ramp")
+    }
+
+    fn draw(&self) -> u128 {
+        unreachable!("nobody is drawn without a unit")
+    }
+}
+
+fn start(change: impl FnOnce(&mut Vec<File>, &Options)) -> Setting {
+    let room = |options: &mut Options| options.max_request_headers_kib = Some(512);
+    Setting::with(read(CANARY), room, change)
+}
+
+/// The same Envoy but for the filter.
+fn without_filter(files: &mut Vec<File>, _: &Options) {
+    let bootstrap = files.iter_mut().find(|file| file.name == target::BOOTSTRAP);
+    let bootstrap = &mut bootstrap.unwrap().contents;
+    let mut tree: serde_json::Value = serde_saphyr::from_str(bootstrap).unwrap();
+    let filters = &mut tree["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
+        ["http_filters"];
+    let ours = filters.as_array_mut().unwrap().remove(0);
+    assert_eq!(ours["name"], target::FILTER);
+    *bootstrap = tree.to_string();
+}
+
+fn number(variable: &str) -> Option<u64> {
+    let text = env::var(variable).ok()?;
+    Some(text.parse().expect("a number"))
+}
+
+fn seed() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    number("COALMINE_SEED").unwrap_or(now.as_secs())
+}
+
+#[test]
+fn hostile_requests_are_decided_and_harm_nobody() {
+    let requests = number("COALMINE_HOSTILE").map_or(REQUESTS, |n| usize::try_from(n).unwrap());
+    let seed = seed();
+    eprintln!("{requests} hostile requests; to repeat them: COALMINE_SEED={seed}");
+    let mut random = Random::new(seed);
+    let (ours, plain) = (start(|_, _| ()), start(without_filter));
+    let policy = Policy::compile(&ours.canaries);
+    let (client, plain_client) = (ours.client(), plain.client());
+    let machines = |setting: &Setting| {
+        let stats = setting.stand.envoy.admin().stats().unwrap();
+        let of_machines =
+            |(name, _): &(String, u64)| name.contains("wasm") && !name.contains("wasmcustom");
+        stats
+            .into_iter()
+            .filter(of_machines)
+            .collect::<BTreeMap<_, _>>()
+    };
+    let before = machines(&ours);
+    assert!(
+        before["wasm.envoy.wasm.runtime.v8.active"] > 0,
+        "{before:?}"
+    );
+
+    let mut outcomes = BTreeMap::<String, usize>::new();
+    let mut sent = 0;
+    while sent < requests {
+        let size = BATCH.min(requests - sent);
+        let batch: Vec<Asked> = (0..size).map(|_| hostile(&mut random)).collect();
+        let answers = client.send_all(batch.iter().map(Asked::request).collect(), 16);
+        let answers = answers.unwrap_or_else(|error| panic!("COALMINE_SEED={seed}: {error:#}"));
+        for (number, (asked, answer)) in batch.iter().zip(&answers).enumerate() {
+            let outcome = check(&policy, asked, answer, |request| {
+                plain_client.send(request).unwrap()
+            });
+            let outcome = outcome.unwrap_or_else(|problem| {
+                let headers: Vec<String> = asked
+                    .headers
+                    .iter()
+                    .map(|(name, value)| {
+                        let start = value.get(..200).unwrap_or(value);
+                        format!("{name}: {} ({} bytes)", start.escape_ascii(), value.len())
+                    })
+                    .collect();
+                panic!(
+                    "COALMINE_SEED={seed}, request {}: {problem}\n{} {} of {}\n{}",
+                    sent + number,
+                    asked.method,
+                    asked.path,
+                    asked.host.escape_ascii(),
+                    headers.join("\n")
+                )
+            });
+            *outcomes.entry(outcome).or_default() += 1;
+        }
+        sent += size;
+    }
+    eprintln!("{outcomes:?}");
+    let served: usize = ["stable", "canary", "next"]
+        .map(|name| outcomes[name])
+        .iter()
+        .sum();
+    assert!(
+        served * 10 > requests * 9,
+        "too few requests get as far as the filter: {outcomes:?}"
+    );
+
+    // The very machines from before still decide.
+    assert_eq!(machines(&ours), before);
+    for (pin, expected) in [("canary", "canary"), ("next", "next"), ("never", "stable")] {
+        let pinned = shop().header("x-canary", pin);
+        for answer in client.send_on_each(16, &pinned).unwrap() {
+            assert_eq!(variant(&answer), expected);
+        }
+    }
+    ours.end_without_problems();
+}
+
+/// What became of a request, or what is wrong about that.
+fn check(
+    policy: &Policy,
+    asked: &Asked,
+    answer: &Response,
+    plain: impl FnOnce(&Request) -> Response,
+) -> Result<String, String> {
+    let Some((_, served)) = answer.served_by().rsplit_once('/') else {
+        // Not from an upstream: then Envoy itself must have refused it.
+        let without = plain(&asked.request()).status;
+        return if without == answer.status {
+            Ok(format!("refused by Envoy itself: {without}"))
+        } else {
+            Err(format!(
+                "{} with the filter, {without} without",
+                answer.status
+            ))
+        };
+    };
+    let decision = decide(policy, asked, &Never).ok_or("no canary governs it")?;
+    if answer.status != 200 || served != decision.variant_name() {
+        let (variant, reason) = (decision.variant_name(), decision.reason_name());
+        return Err(format!(
+            "{} by {served}, not by {variant} ({reason})",
+            answer.status
+        ));
+    }
+    Ok(served.to_owned())
+}

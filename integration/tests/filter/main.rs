@@ -1,0 +1,17 @@
+//! The filter in a real Envoy, with what the companion rendered.
+//!
+//! One program, because it is linked once and its tests share both cores. `COALMINE_ENVOY` chooses
+//! the Envoy, `COALMINE_HOSTILE` the number of hostile requests.
+
+mod changes;
+mod cookies;
+mod decisions;
+mod examples;
+mod failure;
+mod hostile;
+mod metrics;
+mod ramps;
+mod random;
+mod setting;
+#[path = "../../../tests/tables/mod.rs"]
+mod tables;

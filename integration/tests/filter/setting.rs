@@ -1,0 +1,150 @@
+//! Canaries with an upstream for each variant, and an Envoy in front of them.
+
+use std::path::PathBuf;
+use std::sync::LazyLock;
+
+use coalmine::bucket::Share;
+use coalmine::config::Canaries;
+use coalmine::diagnostic::Diagnostic;
+use coalmine::yaml::{self, Source};
+use coalmine_integration::client::{Client, Request, Response};
+use coalmine_integration::discovery::Verdict;
+use coalmine_integration::envoy::Launch;
+use coalmine_integration::envoy_binary;
+use coalmine_integration::stand::{self, Stand};
+use coalmine_integration::upstream::Upstream;
+use coalmine_manifests::File;
+use coalmine_manifests::envoy::{self as target, Options};
+use tempfile::TempDir;
+
+/// The header that carries a decision.
+pub(crate) const VARIANT_HEADER: &str = "x-coalmine-variant";
+
+pub(crate) static BINARY: LazyLock<PathBuf> = LazyLock::new(|| {
+    envoy_binary::ensure(&envoy_binary::wanted(), &|step| eprintln!("{step}")).unwrap()
+});
+
+/// An Envoy that routes by canaries; the order of the fields is the order of their end.
+pub(crate) struct Setting {
+    pub stand: Stand,
+    /// With the addresses of the upstreams.
+    pub canaries: Canaries,
+    _upstreams: Vec<Upstream>,
+    _folder: TempDir,
+}
+
+impl Setting {
+    /// Canaries in YAML, in front of which everything is as the companion renders it.
+    pub(crate) fn of(canaries: &str) -> Self {
+        Self::with(read(canaries), |_| (), |_, _| ())
+    }
+
+    /// With other options, and files changed after they were rendered.
+    pub(crate) fn with(
+        canaries: Canaries,
+        choose: impl FnOnce(&mut Options),
+        change: impl FnOnce(&mut Vec<File>, &Options),
+    ) -> Self {
+        Self::try_with(canaries, choose, change).unwrap()
+    }
+
+    /// As [`Setting::with`], where Envoy may refuse to start.
+    pub(crate) fn try_with(
+        mut canaries: Canaries,
+        choose: impl FnOnce(&mut Options),
+        change: impl FnOnce(&mut Vec<File>, &Options),
+    ) -> anyhow::Result<Self> {
+        let upstreams = stand::upstreams(&mut canaries).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let mut options = stand::options(folder.path());
+        choose(&mut options);
+        let mut files = target::render(&canaries, &options).unwrap();
+        change(&mut files, &options);
+        Ok(Self {
+            stand: Stand::start(Launch::new(&*BINARY), &files, options)?,
+            canaries,
+            _upstreams: upstreams,
+            _folder: folder,
+        })
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        self.stand.client()
+    }
+
+    /// Changes the canaries and puts them in force.
+    pub(crate) fn change(&mut self, change: impl FnOnce(&mut Canaries)) {
+        change(&mut self.canaries);
+        let verdict = self.stand.apply(&self.canaries).unwrap();
+        assert!(matches!(verdict, Verdict::Applied { .. }), "{verdict:?}");
+    }
+
+    /// Gives `canary`, in each canary that has it, another share.
+    pub(crate) fn change_share(&mut self, share: &str) {
+        let share = Share::parse(share).unwrap();
+        self.change(|canaries| {
+            for canary in &mut canaries.canaries {
+                canary.spec.shares = vec![("canary".to_owned(), share)];
+            }
+        });
+    }
+
+    /// Ends Envoy, which must have had nothing to complain about.
+    pub(crate) fn end_without_problems(self) {
+        let problems = self.stand.envoy.problems();
+        assert!(problems.is_empty(), "\n{}", problems.join("\n"));
+        self.stand.envoy.stop().unwrap();
+    }
+}
+
+/// The canaries of a YAML text that is right.
+pub(crate) fn read(text: &str) -> Canaries {
+    match diagnose(text) {
+        (canaries, found) if found.is_empty() => canaries,
+        (_, found) => panic!("{found:#?}\n{text}"),
+    }
+}
+
+/// The canaries of a YAML text, and what is wrong with it.
+pub(crate) fn diagnose(text: &str) -> (Canaries, Vec<Diagnostic>) {
+    let sources = [Source {
+        name: "canary.yaml".to_owned(),
+        text: text.to_owned(),
+    }];
+    yaml::read(&sources)
+}
+
+/// The variant whose upstream answered.
+///
+/// # Panics
+/// None did.
+pub(crate) fn variant(response: &Response) -> &str {
+    assert_eq!(response.status, 200, "{}", response.text());
+    let (_, variant) = response.served_by().rsplit_once('/').unwrap();
+    variant
+}
+
+/// A request of the shop with a user in `x-user-id`.
+pub(crate) fn user(number: usize) -> Request {
+    shop().header("x-user-id", format!("user-{number}"))
+}
+
+/// A request of the shop.
+pub(crate) fn shop() -> Request {
+    Request::get("/").header("host", "shop")
+}
+
+/// The numbers of those among so many users whom `canary` serves.
+pub(crate) fn in_canary(client: &Client, users: usize) -> Vec<usize> {
+    let answers = client.send_all((0..users).map(user).collect(), 8).unwrap();
+    let of_canary = |&number: &usize| variant(&answers[number]) == "canary";
+    (0..users).filter(of_canary).collect()
+}
+
+/// Whether a count among `all` fits a share, within four standard deviations of a fair draw.
+pub(crate) fn assert_share(count: usize, all: usize, share: f64) {
+    let (count, all) = (count as f64, all as f64);
+    let deviation = (all * share * (1.0 - share)).sqrt();
+    let off = (count - all * share).abs();
+    assert!(off <= 4.0 * deviation, "{count} of {all} at {share}");
+}
