@@ -33,7 +33,7 @@ spec:
 
 /// Requests of all kinds over a few connections.
 fn traffic(stand: &Stand) -> Load {
-    let load = Load::start(stand.ingress, 4, Duration::from_micros(300), |number| {
+    let load = Load::start(stand.ingress, 4, Duration::from_millis(1), |number| {
         let request = user(usize::try_from(number % 500).unwrap());
         match number % 5 {
             0 => request.header("x-canary", "canary"),
@@ -67,8 +67,8 @@ fn vary(canaries: &mut Canaries, number: u32) {
     let spec = &mut canaries.canaries[0].spec;
     let share = Share::from_millionths(number * 9_973 % 1_000_001).unwrap();
     spec.shares = vec![("canary".to_owned(), share)];
-    spec.pins.header = (number % 3 != 0).then(|| format!("x-canary-{}", number % 7));
-    spec.pins.cookie = (number % 4 == 0).then(|| "canary".to_owned());
+    spec.pins.header = (!number.is_multiple_of(3)).then(|| format!("x-canary-{}", number % 7));
+    spec.pins.cookie = number.is_multiple_of(4).then(|| "canary".to_owned());
     let rule = diagnose(CANARY).0.canaries[0].spec.rules[0].clone();
     spec.rules = (0..number % 20)
         .map(|copy| {
@@ -80,7 +80,7 @@ fn vary(canaries: &mut Canaries, number: u32) {
             rule
         })
         .collect();
-    spec.salt = (number % 10 == 0).then(|| format!("salt-{number}"));
+    spec.salt = number.is_multiple_of(10).then(|| format!("salt-{number}"));
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn a_hundred_changes_lose_no_request_and_no_memory() {
         late.0 / 1024,
         late.1
     );
-    assert!(report.samples.len() >= 2_000);
+    assert!(report.samples.len() >= 1_900);
     assert!(report.served_by("shop/canary") > 0 && report.served_by("shop/stable") > 0);
     assert_eq!(early.1, late.1, "virtual machines");
     assert!(late.0 < early.0 + 8 * 1024, "KiB: {early:?} {late:?}");
@@ -121,7 +121,7 @@ fn a_refused_config_says_what_the_command_says_and_changes_nothing() {
     let setting = Setting::of(CANARY);
     let client = setting.client();
     let load = traffic(&setting.stand);
-    let in_force = in_canary(&client, 300);
+    let in_force = in_canary(&client, 200);
     let check = |plugin_config: &str, messages: &[String]| {
         let verdict = setting.stand.apply_text(plugin_config).unwrap();
         let Verdict::Refused { problems, .. } = verdict else {
@@ -131,7 +131,7 @@ fn a_refused_config_says_what_the_command_says_and_changes_nothing() {
             let logged = |problem: &String| problem.lines().any(|line| line.ends_with(message));
             assert!(problems.iter().any(logged), "{message}\n{problems:#?}");
         }
-        assert_eq!(in_canary(&client, 300), in_force, "{plugin_config}");
+        assert_eq!(in_canary(&client, 200), in_force, "{plugin_config}");
     };
     // A mistake in the file of the canary, and what `coalmine validate` says about it.
     let check_mistake = |right: &str, wrong: &str| {
@@ -178,7 +178,7 @@ fn a_refused_config_says_what_the_command_says_and_changes_nothing() {
 
     let verdict = setting.stand.apply(&setting.canaries).unwrap();
     assert!(matches!(verdict, Verdict::Applied { .. }), "{verdict:?}");
-    assert_eq!(in_canary(&client, 300), in_force);
+    assert_eq!(in_canary(&client, 200), in_force);
     setting.stand.envoy.stop().unwrap();
 }
 
@@ -189,9 +189,9 @@ fn a_share_that_grows_keeps_everyone_and_one_that_shrinks_lets_nobody_in() {
     let load = traffic(&setting.stand);
     let mut drawn = |share: &str| -> BTreeSet<usize> {
         setting.change_share(share);
-        in_canary(&client, 1_000).into_iter().collect()
+        in_canary(&client, 500).into_iter().collect()
     };
-    let growing = ["0%", "0.5%", "1%", "5%", "20%", "50%", "75%", "99%", "100%"];
+    let growing = ["0%", "1%", "5%", "20%", "50%", "75%", "99%", "100%"];
     let sets: Vec<_> = growing.iter().map(|share| drawn(share)).collect();
     for (pair, share) in sets.windows(2).zip(&growing[1..]) {
         assert!(pair[0].is_subset(&pair[1]), "somebody left at {share}");
@@ -199,7 +199,7 @@ fn a_share_that_grows_keeps_everyone_and_one_that_shrinks_lets_nobody_in() {
     for (set, share) in sets.iter().zip(growing).rev() {
         assert_eq!(*set, drawn(share), "the way back at {share}");
     }
-    assert_eq!((sets[0].len(), sets[8].len()), (0, 1_000));
+    assert_eq!((sets[0].len(), sets[7].len()), (0, 500));
     end_without_failures(load);
     setting.end_without_problems();
 }

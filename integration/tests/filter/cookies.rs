@@ -127,7 +127,7 @@ fn new_users_are_drawn_once_and_kept_until_the_share_goes() {
 
 #[test]
 fn an_address_is_kept_together() {
-    const ADDRESSES: usize = 2_000;
+    const ADDRESSES: usize = 1_000;
     let whole = canary("whenNoUnit: source-address");
     let from = |number: usize| {
         let address = format!("10.1.{}.{}", number / 250, number % 250 + 1);
@@ -158,7 +158,7 @@ fn an_address_is_kept_together() {
 
 #[test]
 fn a_random_share_is_drawn_anew_each_time() {
-    const REQUESTS: usize = 4_000;
+    const REQUESTS: usize = 2_000;
     let setting = Setting::of(&canary("whenNoUnit: random"));
     let answers = setting
         .client()

@@ -4,6 +4,7 @@
 
 use coalmine_integration::client::Request;
 use coalmine_integration::discovery::Verdict;
+use coalmine_integration::stand;
 use coalmine_manifests::File;
 use coalmine_manifests::envoy::{self as target, FailurePolicy};
 
@@ -134,4 +135,88 @@ fn a_module_that_is_bad_later_changes_nothing() {
         }
         setting.stand.envoy.stop().unwrap();
     }
+}
+
+/// A module that traps at every request, as a defect of ours would: its four functions, of the types
+/// `()`, `(i32) -> i32`, `(i32, i32)` and `(i32, i32, i32) -> i32`, do nothing, give the address 16,
+/// do nothing, and hit `unreachable`.
+fn module_that_traps() -> String {
+    let section = |id: char, items: &[String]| {
+        let content = format!("{}{}", sized(items.len()), items.concat());
+        format!("{id}{}{content}", sized(content.len()))
+    };
+    let export =
+        |name: &str, kind: char, index: char| format!("{}{name}{kind}{index}", sized(name.len()));
+    let body = |code: &str| format!("{}\0{code}\u{b}", sized(code.len() + 2));
+    [
+        "\0asm\u{1}\0\0\0".to_owned(),
+        section(
+            '\u{1}',
+            &[
+                "`\0\0",
+                "`\u{1}\u{7f}\u{1}\u{7f}",
+                "`\u{2}\u{7f}\u{7f}\0",
+                "`\u{3}\u{7f}\u{7f}\u{7f}\u{1}\u{7f}",
+            ]
+            .map(str::to_owned),
+        ),
+        section(
+            '\u{3}',
+            &["\0", "\u{1}", "\u{2}", "\u{3}"].map(str::to_owned),
+        ),
+        section('\u{5}', &["\0\u{1}".to_owned()]),
+        section(
+            '\u{7}',
+            &[
+                export("memory", '\u{2}', '\0'),
+                export("proxy_abi_version_0_2_1", '\0', '\0'),
+                export("proxy_on_memory_allocate", '\0', '\u{1}'),
+                export("proxy_on_context_create", '\0', '\u{2}'),
+                export("proxy_on_request_headers", '\0', '\u{3}'),
+            ],
+        ),
+        section('\n', &["", "A\u{10}", "", "\0"].map(body)),
+    ]
+    .concat()
+}
+
+/// A length under 128, which is one byte in WebAssembly.
+fn sized(length: usize) -> char {
+    char::from(u8::try_from(length).unwrap())
+}
+
+#[test]
+fn after_a_trap_requests_pass_or_fail_as_the_policy_says_until_another_module_comes() {
+    let check = |policy: FailurePolicy, first: u16, then: u16| {
+        let setting = Setting::with(
+            read(CANARY),
+            |options| {
+                options.failure_policy = policy;
+                options.module = format!("{}/traps.wasm", options.folder);
+            },
+            |files, _| {
+                files.push(File {
+                    name: "traps.wasm".to_owned(),
+                    contents: module_that_traps(),
+                });
+            },
+        );
+        // One connection is one worker.
+        let client = setting.client();
+        let statuses: Vec<u16> = (0..5)
+            .map(|_| client.send(&shop()).unwrap().status.as_u16())
+            .collect();
+        assert_eq!(statuses, [first, then, then, then, then], "{policy:?}");
+
+        let mut options = setting.stand.options().clone();
+        options.module = stand::options("".as_ref()).module;
+        let file = target::plugin_resource(&setting.canaries, &options).unwrap();
+        let verdict = setting.stand.replace(&file).unwrap();
+        assert!(matches!(verdict, Verdict::Applied { .. }), "{verdict:?}");
+        assert_eq!(served(&setting), DECIDED, "{policy:?}");
+        setting.stand.envoy.stop().unwrap();
+    };
+    check(FailurePolicy::Open, 503, 200);
+    check(FailurePolicy::Reload, 503, 503);
+    check(FailurePolicy::Closed, 503, 503);
 }

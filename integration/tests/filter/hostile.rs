@@ -102,7 +102,7 @@ fn start(change: impl FnOnce(&mut Vec<File>, &Options)) -> Setting {
 }
 
 /// The same Envoy but for the filter.
-fn without_filter(files: &mut Vec<File>, _: &Options) {
+fn without_filter(files: &mut [File]) {
     let bootstrap = files.iter_mut().find(|file| file.name == target::BOOTSTRAP);
     let bootstrap = &mut bootstrap.unwrap().contents;
     let mut tree: serde_json::Value = serde_saphyr::from_str(bootstrap).unwrap();
@@ -129,7 +129,7 @@ fn hostile_requests_are_decided_and_harm_nobody() {
     let seed = seed();
     eprintln!("{requests} hostile requests; to repeat them: COALMINE_SEED={seed}");
     let mut random = Random::new(seed);
-    let (ours, plain) = (start(|_, _| ()), start(without_filter));
+    let (ours, plain) = (start(|_, _| ()), start(|files, _| without_filter(files)));
     let policy = Policy::compile(&ours.canaries);
     let (client, plain_client) = (ours.client(), plain.client());
     let machines = |setting: &Setting| {

@@ -1,6 +1,7 @@
 //! Ramps by the proxy's own clock.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use coalmine::Timestamp;
 use coalmine::bucket::Share;
@@ -20,7 +21,7 @@ spec:
   unit: [{header: x-user-id}]
 ";
 
-const USERS: usize = 2_000;
+const USERS: usize = 1_000;
 const HOUR: i64 = 3_600_000;
 
 /// A point so many milliseconds from now.
@@ -59,15 +60,16 @@ fn a_ramp_goes_by_the_clock_of_envoy() {
 fn users_join_while_a_ramp_rises_and_no_config_changes() {
     let mut setting = Setting::of(CANARY);
     let client = setting.client();
-    // From 0 % to 100 % in eight seconds.
+    // From 0 % to 100 % in four seconds.
     let ramp = vec![
         point(-500, Shape::Step, "0%"),
-        point(8_000, Shape::Linear, "100%"),
+        point(3_500, Shape::Linear, "100%"),
     ];
     setting.change(|canaries| canaries.canaries[0].spec.ramp = ramp);
     let mut before = in_canary(&client, 500);
     let mut rose = 0;
     while before.len() < 500 {
+        thread::sleep(Duration::from_millis(200));
         let now = in_canary(&client, 500);
         assert!(
             before.iter().all(|user| now.binary_search(user).is_ok()),
