@@ -3,30 +3,25 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use coalmine::config::Canaries;
 use coalmine::yaml::{self, Source};
 use coalmine_integration::client::{Client, Request, Response};
-use coalmine_integration::discovery::{self, Verdict};
-use coalmine_integration::envoy::{Envoy, Launch};
+use coalmine_integration::discovery::Verdict;
+use coalmine_integration::envoy::Launch;
 use coalmine_integration::upstream::Upstream;
-use coalmine_integration::workspace;
-use coalmine_manifests::envoy::{self as target, FILTER, LISTENER, Options, PLUGIN};
+use coalmine_integration::{stand, workspace};
+use coalmine_manifests::envoy as target;
 
 /// The canary that is shown.
 const CANARY: &str = include_str!("canary.yaml");
 
-/// How long Envoy may take to say what it thinks of a config.
-const PATIENCE: Duration = Duration::from_secs(10);
-
 /// Everything that is up. It ends when dropped.
 pub(super) struct Stand {
-    pub(super) envoy: Envoy,
     pub(super) address: SocketAddr,
+    stand: stand::Stand,
     client: Client,
-    options: Options,
     canaries: Canaries,
     folder: PathBuf,
     _upstreams: [Upstream; 2],
@@ -40,28 +35,13 @@ impl Stand {
         if folder.exists() {
             fs::remove_dir_all(&folder)?;
         }
-        let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
-        let options = Options {
-            listen: loopback,
-            admin: Some(loopback),
-            folder: folder.display().to_string(),
-            module: workspace::module_path().display().to_string(),
-            ..Options::default()
-        };
-        for file in target::render(&canaries, &options)? {
-            let path = folder.join(&file.name);
-            fs::create_dir_all(path.parent().unwrap_or(&folder))?;
-            fs::write(path, file.contents)?;
-        }
-        let envoy = Launch::new(binary)
-            .config_file(folder.join(target::BOOTSTRAP))
-            .start()?;
-        let address = envoy.admin().listener(LISTENER)?;
+        let options = stand::options(&folder);
+        let files = target::render(&canaries, &options)?;
+        let stand = stand::Stand::start(Launch::new(binary), &files, options)?;
         Ok(Self {
-            client: Client::new(address),
-            envoy,
-            address,
-            options,
+            address: stand.ingress,
+            client: stand.client(),
+            stand,
             canaries,
             folder,
             _upstreams: upstreams,
@@ -81,17 +61,12 @@ impl Stand {
 
     /// Replaces the one file that Envoy watches.
     pub(super) fn apply(&self, canaries: &Canaries) -> Result<Verdict> {
-        self.replace(&target::plugin_resource(canaries, &self.options)?.contents)
+        self.stand.apply(canaries)
     }
 
     /// Replaces it by one with any text as the plugin's config.
     pub(super) fn apply_text(&self, plugin_config: &str) -> Result<Verdict> {
-        self.replace(&target::filter_resource(plugin_config, &self.options)?.contents)
-    }
-
-    fn replace(&self, contents: &str) -> Result<Verdict> {
-        let path = self.folder.join(PLUGIN);
-        discovery::replace(&self.envoy, FILTER, &path, contents, PATIENCE)
+        self.stand.apply_text(plugin_config)
     }
 
     /// Sends requests, each of which has to be answered by one of the two versions.
@@ -121,9 +96,9 @@ impl Stand {
              \n\n  cargo run -q -p coalmine-cli -- render envoy {canary} -o {folder} \\\
              \n    --folder {folder} --module {module}\
              \n\nCtrl-C ends it all.",
-            admin = self.envoy.admin().address(),
+            admin = self.stand.envoy.admin().address(),
             canary = canary.display(),
-            module = self.options.module,
+            module = self.stand.options().module,
         );
         loop {
             std::thread::park();
