@@ -77,6 +77,13 @@ fn routes_by_header_and_ends_without_a_trace() {
         Some(1),
         "the connection is kept"
     );
+    let answers = client.send_on_each(5, &Request::get("/")).unwrap();
+    assert!(answers.iter().all(|answer| answer.status == 200));
+    assert_eq!(answers.len(), 5);
+    assert_eq!(
+        admin.counter("http.ingress.downstream_cx_total").unwrap(),
+        Some(5)
+    );
     assert!(
         admin
             .listener("egress")
@@ -138,8 +145,17 @@ fn hostile_bytes_are_answered_and_harm_nobody() {
     check(b"GET / HTTP/1.1\r\nhost: a\r\n\xff: x\r\n\r\n", Some(400));
     check(b"GET / HTTP/1.1\r\n\r\n", Some(400));
     check(b"\x16\x03\x01\x02\x00", Some(400));
+    let good = b"GET /raw HTTP/1.1\r\nhost: a\r\n\r\n";
+    let answer = raw::send(setting.ingress, good, PATIENCE).unwrap();
+    let response = answer.parse().unwrap();
+    assert_eq!(
+        (response.status.as_u16(), response.served_by()),
+        (200, "stable")
+    );
+    assert_eq!(response.received().unwrap().path, "/raw");
     let late = raw::send(setting.ingress, b"GET / HT", Duration::from_millis(50)).unwrap();
     assert_eq!((late.bytes.len(), late.closed), (0, false));
+    late.parse().unwrap_err();
     assert_eq!(
         setting.client().send(&Request::get("/")).unwrap().status,
         200
