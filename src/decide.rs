@@ -111,7 +111,8 @@ pub fn decide_observed<'p, R: Request>(
         canary,
         host: host.as_bytes(),
     });
-    let values = canary.reads.values(request, &host, policy.variant_header());
+    let mut values = Values::new(request, &canary.reads, &host);
+    values.fill(policy.variant_header().as_bytes());
     let (variant, reason, issued) = choose(canary, request, &values, moment, observer);
     Some(Decision {
         canary,

@@ -6,7 +6,7 @@
 
 use super::hosts::HostName;
 use crate::Request;
-use crate::request::{cookies, parameters, split_path};
+use crate::request::{pairs_of_cookie, parameters, split_path, value_in_pair};
 
 /// At most this many headers, cookies and parameters are read by one canary.
 pub(crate) const MAX_SLOTS: usize = 64;
@@ -143,17 +143,16 @@ impl Reads {
             .get(slot.index())
             .map_or((Source::Header, &[]), |(source, name)| (*source, name))
     }
+}
 
-    /// Reads a request.
-    pub(crate) fn values<'r, R: Request>(
-        &'r self,
-        request: &'r R,
-        host: &'r HostName<'r>,
-        variant_header: &str,
-    ) -> Values<'r, R> {
-        let mut values = Values {
+// === impl Values ===
+
+impl<'r, R: Request> Values<'r, R> {
+    /// Nothing yet. (Filling in place spares every request a copy of all slots.)
+    pub(crate) fn new(request: &'r R, reads: &'r Reads, host: &'r HostName<'r>) -> Self {
+        Self {
             request,
-            reads: self,
+            reads,
             host,
             path: &[],
             method: &[],
@@ -161,23 +160,30 @@ impl Reads {
             present: 0,
             repeated: 0,
             variant_header: Sent::Nothing,
-        };
-        for (name, value) in request.headers() {
-            if let Some(slot) = self.headers.find(name) {
-                values.put(slot, value);
+        }
+    }
+
+    /// Reads the request.
+    pub(crate) fn fill(&mut self, variant_header: &[u8]) {
+        let reads = self.reads;
+        for (name, value) in self.request.headers() {
+            if let Some(slot) = reads.headers.find(name) {
+                self.put(slot, value);
             }
             match name {
-                b":path" => values.path = value,
-                b":method" => values.method = value,
-                b"cookie" if !self.cookies.is_empty() => {
-                    for (name, value) in cookies(value) {
-                        if let Some(slot) = self.cookies.find(name) {
-                            values.put(slot, value);
+                b":path" => self.path = value,
+                b":method" => self.method = value,
+                b"cookie" if !reads.cookies.is_empty() => {
+                    for pair in pairs_of_cookie(value) {
+                        for (name, slot) in &reads.cookies.slots {
+                            if let Some(value) = value_in_pair(pair, name) {
+                                self.put(*slot, value);
+                            }
                         }
                     }
                 }
-                name if name == variant_header.as_bytes() => {
-                    values.variant_header = match values.variant_header {
+                name if name == variant_header => {
+                    self.variant_header = match self.variant_header {
                         Sent::Nothing => Sent::Once(value),
                         _ => Sent::Repeatedly,
                     };
@@ -185,22 +191,17 @@ impl Reads {
                 _ => {}
             }
         }
-        let (path, query) = split_path(values.path);
-        values.path = path;
-        if !self.queries.is_empty() && !query.is_empty() {
+        let (path, query) = split_path(self.path);
+        self.path = path;
+        if !reads.queries.is_empty() && !query.is_empty() {
             for (name, value) in parameters(query) {
-                if let Some(slot) = self.queries.find(name) {
-                    values.put(slot, value);
+                if let Some(slot) = reads.queries.find(name) {
+                    self.put(slot, value);
                 }
             }
         }
-        values
     }
-}
 
-// === impl Values ===
-
-impl<'r, R: Request> Values<'r, R> {
     fn put(&mut self, slot: Slot, value: &'r [u8]) {
         if self.present & slot.bit() == 0 {
             self.present |= slot.bit();
@@ -233,7 +234,9 @@ impl<'r, R: Request> Values<'r, R> {
             Source::Header => name == wanted && test(value),
             Source::Cookie => {
                 name == b"cookie"
-                    && cookies(value).any(|(name, value)| name == wanted && test(value))
+                    && pairs_of_cookie(value)
+                        .filter_map(|pair| value_in_pair(pair, wanted))
+                        .any(&mut *test)
             }
             Source::Query => {
                 name == b":path"
