@@ -100,7 +100,7 @@ pub fn decide_observed<'p, R: Request>(
     let (_, authority) = request
         .headers()
         .find(|(name, _)| *name == b":authority" || *name == b"host")?;
-    let host = HostName::normalize(authority, &mut buffer)?;
+    let host = HostName::normalize(authority, &mut buffer);
     let Some(canary) = policy.governing(&host) else {
         observer.step(Step::OutOfScope {
             host: host.as_bytes(),

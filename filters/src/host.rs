@@ -7,18 +7,16 @@
 
 use core::cell::Cell;
 use core::ptr::null_mut;
-use proxy_wasm::types::{BufferType, LogLevel, MapType, MetricType};
+use proxy_wasm::types::{BufferType, MapType, MetricType};
 
 /// What the host's calls return; 0 is success. Not the SDK's `Status`, an enum: a host's number
 /// that is not one of its variants would be undefined behaviour.
-type Status = u32;
+pub(crate) type Status = u32;
 
-const OK: Status = 0;
+pub(crate) const OK: Status = 0;
 
 #[link(wasm_import_module = "env")]
 unsafe extern "C" {
-    fn proxy_log(level: LogLevel, message: *const u8, message_size: usize) -> Status;
-    fn proxy_get_log_level(level: *mut u32) -> Status;
     fn proxy_get_current_time_nanoseconds(time: *mut u64) -> Status;
     fn proxy_get_buffer_bytes(
         buffer: BufferType,
@@ -136,11 +134,13 @@ impl Host {
         let (name, consequence) = call.meaning();
         let status = status.map_or_else(String::new, |status| format!(" with status {status}"));
         let level = match call {
-            Call::Configuration => LogLevel::Error,
-            _ => LogLevel::Warn,
+            Call::Configuration => log::Level::Error,
+            _ => log::Level::Warn,
         };
-        let text = format!("{name} failed{status}: {consequence} (this is said once)");
-        self.log(level, &text);
+        log::log!(
+            level,
+            "{name} failed{status}: {consequence} (this is said once)"
+        );
     }
 
     fn done(&self, call: Call, status: Status) -> bool {
@@ -148,20 +148,6 @@ impl Host {
             self.report(call, Some(status));
         }
         status == OK
-    }
-
-    /// Writes to Envoy's log. If that fails there is nowhere to say so.
-    pub(crate) fn log(&self, level: LogLevel, message: &str) {
-        // SAFETY: the host reads `message`, which lives through the call.
-        let _ = unsafe { proxy_log(level, message.as_ptr(), message.len()) };
-    }
-
-    /// Whether Envoy's log for Wasm is at debug or below.
-    pub(crate) fn logs_debug(&self) -> bool {
-        let mut level = LogLevel::Info as u32;
-        // SAFETY: the host writes one number to `level`.
-        let status = unsafe { proxy_get_log_level(&mut level) };
-        status == OK && level <= LogLevel::Debug as u32
     }
 
     /// Nanoseconds since 1970.

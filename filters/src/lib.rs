@@ -11,19 +11,22 @@
 //! | `moment` | the time and the draws that a decision may ask for |
 //! | `counters` | `coalmine_decisions`, by canary, variant and reason |
 //! | `host` | the host's calls, none of which can panic |
+//! | `host_log` | Envoy's log behind the `log` facade |
 //! | [`pairs`] | the wire form of headers, read in place |
 //! | [`entropy`] | random draws out of a pool |
 
 mod counters;
 pub mod entropy;
 mod host;
+mod host_log;
 mod moment;
 pub mod pairs;
 mod plugin;
 mod root;
 mod stream;
 
-/// Tells the SDK what to make for each configuration. Called once, from `_initialize`.
+/// Sends the log to Envoy, and tells the SDK what to make for each configuration. Called once, from `_initialize`.
 pub fn register() {
+    host_log::install();
     proxy_wasm::set_root_context(|_| Box::new(root::Root::default()));
 }

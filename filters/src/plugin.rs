@@ -3,6 +3,7 @@
 use crate::counters::Counters;
 use crate::entropy::Entropy;
 use crate::host::Host;
+use crate::host_log;
 use coalmine::Policy;
 use coalmine::config::Canaries;
 
@@ -24,7 +25,7 @@ impl Plugin {
         Self {
             counters: Counters::of(&policy),
             entropy: Entropy::new(getrandom::fill),
-            debug: host.logs_debug(),
+            debug: host_log::at_debug(),
             policy,
             host,
         }

@@ -8,8 +8,9 @@ use crate::plugin::Plugin;
 use crate::stream::Stream;
 use coalmine::config::{Canaries, read_json};
 use coalmine::diagnostic::{Diagnostic, Severity};
+use log::Level;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
-use proxy_wasm::types::{ContextType, LogLevel};
+use proxy_wasm::types::ContextType;
 use std::rc::Rc;
 
 /// The context of a plugin configuration; without one it has no canaries.
@@ -27,13 +28,10 @@ impl RootContext for Root {
         let Some(canaries) = read(&host, size) else {
             return false;
         };
-        host.log(
-            LogLevel::Info,
-            &match canaries.canaries.len() {
-                1 => "1 canary is in force".to_owned(),
-                number => format!("{number} canaries are in force"),
-            },
-        );
+        match canaries.canaries.len() {
+            1 => log::info!("1 canary is in force"),
+            number => log::info!("{number} canaries are in force"),
+        }
         self.plugin =
             (!canaries.canaries.is_empty()).then(|| Rc::new(Plugin::new(&canaries, host)));
         true
@@ -58,16 +56,16 @@ fn read(host: &Host, size: usize) -> Option<Canaries> {
         Ok(canaries) => Some(canaries),
         Err(found) => {
             for diagnostic in &found {
-                host.log(level(diagnostic), &diagnostic.to_string());
+                log::log!(level(diagnostic), "{diagnostic}");
             }
             None
         }
     }
 }
 
-fn level(diagnostic: &Diagnostic) -> LogLevel {
+fn level(diagnostic: &Diagnostic) -> Level {
     match diagnostic.severity {
-        Severity::Warning => LogLevel::Warn,
-        Severity::Error => LogLevel::Error,
+        Severity::Warning => Level::Warn,
+        Severity::Error => Level::Error,
     }
 }

@@ -6,7 +6,7 @@ use crate::pairs::Pairs;
 use crate::plugin::Plugin;
 use coalmine::{Decision, HeaderEdit, decide};
 use proxy_wasm::traits::{Context, HttpContext};
-use proxy_wasm::types::{Action, LogLevel};
+use proxy_wasm::types::Action;
 use std::rc::Rc;
 
 /// The context of a request: small, because every request makes one.
@@ -77,7 +77,7 @@ fn route(plugin: &Plugin, context_id: u32) -> Option<String> {
         plugin.counters.count(host, &plugin.policy, &decision);
     }
     if plugin.debug {
-        log(host, &decision);
+        log(&decision);
     }
     let cookie = decision.canary.unit_cookie()?;
     Some(cookie.set_cookie(&decision.issued?, over_tls(&request.headers)))
@@ -113,8 +113,7 @@ fn over_tls(headers: &Pairs<'_>) -> bool {
 }
 
 #[cold]
-fn log(host: &Host, decision: &Decision<'_>) {
+fn log(decision: &Decision<'_>) {
     let (canary, variant) = (decision.canary.name(), decision.variant_name());
-    let reason = decision.reason_name();
-    host.log(LogLevel::Debug, &format!("{canary}: {variant} ({reason})"));
+    log::debug!("{canary}: {variant} ({})", decision.reason_name());
 }

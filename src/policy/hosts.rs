@@ -9,18 +9,26 @@ const MAX_HOST: usize = 253;
 /// A host in the one form that is compared: lower case, no port, no trailing dot.
 pub(crate) struct HostName<'b> {
     name: &'b [u8],
+    /// False if only the end of a longer text is kept: no name, but `*.example.com` and `*` match
+    /// it in a proxy's routes, and so must they here, or a forged decision would pass by.
+    whole: bool,
 }
 
 impl<'b> HostName<'b> {
     /// Puts a host into its form, in `buffer`, so that a request costs no allocation.
-    pub(crate) fn normalize(host: &[u8], buffer: &'b mut [u8; MAX_HOST]) -> Option<Self> {
+    pub(crate) fn normalize(host: &[u8], buffer: &'b mut [u8; MAX_HOST]) -> Self {
         let host = without_port(host);
         let host = host.strip_suffix(b".").unwrap_or(host);
-        let name = buffer.get_mut(..host.len())?;
-        for (to, from) in name.iter_mut().zip(host) {
+        let too_long = host.len().saturating_sub(MAX_HOST);
+        let end = host.get(too_long..).unwrap_or_default();
+        let name = buffer.get_mut(..end.len()).unwrap_or_default();
+        for (to, from) in name.iter_mut().zip(end) {
             *to = from.to_ascii_lowercase();
         }
-        Some(Self { name })
+        Self {
+            name,
+            whole: too_long == 0,
+        }
     }
 
     pub(crate) fn buffer() -> [u8; MAX_HOST] {
@@ -36,9 +44,7 @@ impl<'b> HostName<'b> {
 /// expands in its namespace, as Istio's do.
 pub fn host_names(host: &str, namespace: Option<&str>) -> Vec<String> {
     let mut buffer = HostName::buffer();
-    let Some(name) = HostName::normalize(host.as_bytes(), &mut buffer) else {
-        return Vec::new();
-    };
+    let name = HostName::normalize(host.as_bytes(), &mut buffer);
     let name = String::from_utf8_lossy(name.as_bytes()).into_owned();
     let mut names = vec![name];
     if let (Some(namespace), Some(short)) = (namespace, names.first().cloned())
@@ -75,7 +81,9 @@ impl Hosts {
 
     /// The canary of an exact name, else of the longest `*.` suffix, else of `*`.
     pub(super) fn find(&self, host: &HostName<'_>) -> Option<usize> {
-        if let Some(canary) = self.exact.get(host.as_bytes()) {
+        if host.whole
+            && let Some(canary) = self.exact.get(host.as_bytes())
+        {
             return Some(*canary);
         }
         if !self.suffixes.is_empty() {

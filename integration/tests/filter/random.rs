@@ -171,8 +171,8 @@ fn cookies(random: &mut Random) -> Vec<u8> {
 
 fn host(random: &mut Random) -> Vec<u8> {
     match random.below(200) {
-        // As long as a name can be: the filter takes nothing longer for a host.
-        0 => [&b"a".repeat(random.below(249)), &b".beta"[..]].concat(),
+        // Up to longer than any name can be.
+        0 => [&b"a".repeat(random.below(400)), &b".beta"[..]].concat(),
         1..10 => {
             let length = random.below(30);
             bytes(random, length)
