@@ -4,7 +4,7 @@
 //! each name and value, then each name and each value with a NUL behind it; numbers are 32 bits,
 //! little-endian. Nothing in it is copied: names and values stay slices of the buffer.
 
-/// The pairs of a buffer, whose lengths have been checked.
+/// The pairs of a buffer.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Pairs<'b> {
     lengths: &'b [[u8; 8]],
@@ -12,22 +12,16 @@ pub struct Pairs<'b> {
 }
 
 impl<'b> Pairs<'b> {
-    /// The pairs of a buffer; `None` if its lengths do not add up to its size.
+    /// The pairs of a buffer; `None` if it ends before the last of its lengths.
     pub fn parse(bytes: &'b [u8]) -> Option<Self> {
         let (count, rest) = bytes.split_first_chunk::<4>()?;
         let table = size(u32::from_le_bytes(*count)).checked_mul(8)?;
         let (table, text) = rest.split_at_checked(table)?;
         let (lengths, _) = table.as_chunks::<8>();
-        let needed = lengths.iter().fold(0u64, |sum, pair| {
-            let (name, value) = name_and_value(pair);
-            sum.saturating_add(u64::from(name))
-                .saturating_add(u64::from(value))
-                .saturating_add(2)
-        });
-        (u64::try_from(text.len()) == Ok(needed)).then_some(Self { lengths, text })
+        Some(Self { lengths, text })
     }
 
-    /// Names and values in order.
+    /// Names and values in order, up to the first that its length leads out of the buffer.
     pub fn iter(&self) -> impl Iterator<Item = (&'b [u8], &'b [u8])> + use<'b> {
         let mut text = self.text;
         self.lengths.iter().map_while(move |pair| {

@@ -9,9 +9,9 @@ use crate::Request;
 use crate::request::{pairs_of_cookie, parameters, split_path, value_in_pair};
 
 /// At most this many headers, cookies and parameters are read by one canary.
-pub(crate) const MAX_SLOTS: usize = 64;
+pub(crate) const MAX_SLOTS: usize = 32;
 
-/// The place of a value, 0 to 63.
+/// The place of a value, 0 to 31.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Slot(u8);
 

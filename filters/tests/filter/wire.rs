@@ -27,15 +27,24 @@ fn names_and_values_are_slices() {
 }
 
 #[test]
-fn lengths_that_do_not_add_up_are_no_headers() {
+fn a_buffer_without_all_its_lengths_is_no_headers() {
     check(b"", None);
     check(b"\x01\0\0", None);
     check(&buffer(1, &[], b""), None);
     check(&buffer(1, &[1], b""), None);
-    check(&buffer(1, &[1, 2], b"a\0bc"), None);
-    check(&buffer(1, &[1, 2], b"a\0bc\0\0"), None);
-    check(&buffer(0, &[], b"\0"), None);
     check(&buffer(u32::MAX, &[1, 2], b"a\0bc\0"), None);
-    check(&buffer(1, &[u32::MAX, u32::MAX], b"\0\0"), None);
     check(&buffer(1 << 29, &[0, 0], b"\0\0"), None);
+}
+
+#[test]
+fn a_length_that_leads_out_of_the_buffer_ends_the_headers() {
+    check(&buffer(1, &[1, 2], b"a\0bc"), Some(&[]));
+    check(&buffer(1, &[u32::MAX, u32::MAX], b"\0\0"), Some(&[]));
+    check(
+        &buffer(2, &[1, 2, 9, 0], b"a\0bc\0d\0\0"),
+        Some(&[(b"a", b"bc")]),
+    );
+    // What stands behind the last value is nobody's.
+    check(&buffer(1, &[1, 2], b"a\0bc\0\0"), Some(&[(b"a", b"bc")]));
+    check(&buffer(0, &[], b"\0"), Some(&[]));
 }
