@@ -3,6 +3,7 @@
 //! What they print is kept in `snapshots/`; `INSTA_UPDATE=always cargo test -p coalmine-cli` writes
 //! it anew.
 
+mod docs;
 mod examples;
 mod explain;
 mod help;
