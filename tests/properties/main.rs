@@ -1,7 +1,8 @@
 //! Properties that must hold for every config and every request, natively.
 //!
 //! `COALMINE_FUZZ=1000000 cargo test --release --test properties no_` feeds the reader and the
-//! decision with so many random inputs; `PROPTEST_CASES` raises the number of all other cases.
+//! decision with so many random inputs; `PROPTEST_CASES` raises the number of the other cases where a
+//! property does not say its own.
 #![cfg(not(target_family = "wasm"))]
 #![allow(
     clippy::arithmetic_side_effects,

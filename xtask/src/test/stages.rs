@@ -60,6 +60,12 @@ pub(super) fn all(envoys: &[String]) -> Vec<Stage> {
         stage("clippy", true, &[Need::Clippy], Work::Check(clippy)),
         stage("native tests", true, &[], Work::Tests(native_tests)),
         stage("documentation", false, &[], Work::Check(documentation)),
+        stage(
+            "a million random inputs",
+            false,
+            &[],
+            Work::Tests(random_inputs),
+        ),
         stage("the module", false, &[Need::WasmTarget], Work::Own(module)),
         stage(
             "clippy on wasm32",
@@ -105,6 +111,18 @@ fn native_tests(_: &Stage, _: &Step) -> Result<Command> {
     let mut command = native_cargo();
     command.arg("test").args(NATIVE);
     command.args(["--exclude", "coalmine-integration", "--no-fail-fast"]);
+    Ok(command)
+}
+
+/// The reader, the decision and the filter, each with a million random configs and headers.
+fn random_inputs(_: &Stage, _: &Step) -> Result<Command> {
+    let mut command = native_cargo();
+    command
+        .args(["test", "--release"])
+        .args(["--package", "coalmine", "--test", "properties"])
+        .args(["--package", "coalmine-filter", "--test", "filter"])
+        .args(["--", "robust::", "random"])
+        .env("COALMINE_FUZZ", "1000000");
     Ok(command)
 }
 
