@@ -25,14 +25,16 @@ mod decision;
 pub mod diagnostic;
 mod node;
 pub mod policy;
+mod reason;
 pub mod request;
 mod timestamp;
 #[cfg(feature = "yaml")]
 pub mod yaml;
 
 pub use decide::{Observer, Step, decide, decide_observed};
-pub use decision::{Decision, HeaderEdit, IssuedUnit, Reason};
+pub use decision::{Decision, HeaderEdit, ReasonName};
 pub use node::{Node, Span, Value};
-pub use policy::{Policy, VariantId};
+pub use policy::{IssuedUnit, Policy, VariantId};
+pub use reason::Reason;
 pub use request::{Moment, Request};
 pub use timestamp::Timestamp;

@@ -30,8 +30,8 @@ impl Counters {
     }
 
     /// Counts a decision.
-    pub(crate) fn count(&self, host: &Host, policy: &Policy, decision: &Decision<'_>) {
-        let Some(counter) = self.0.get(policy.counter(decision)) else {
+    pub(crate) fn count(&self, host: &Host, decision: &Decision<'_>) {
+        let Some(counter) = self.0.get(decision.counter()) else {
             return;
         };
         let id = match counter.get() {

@@ -74,7 +74,7 @@ fn route(plugin: &Plugin, context_id: u32) -> Option<String> {
     let decision = decide(&plugin.policy, &request, &Moment { plugin, context_id })?;
     // What could not be done is not counted as done.
     if apply(plugin, &decision) {
-        plugin.counters.count(host, &plugin.policy, &decision);
+        plugin.counters.count(host, &decision);
     }
     if plugin.debug {
         log(&decision);

@@ -4,6 +4,7 @@
 //! JSON that the filter reads. They say what was written, not how to decide by it: that is
 //! [`crate::policy`].
 
+mod context;
 mod fields;
 mod implies;
 mod names;

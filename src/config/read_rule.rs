@@ -1,10 +1,10 @@
 //! `rules`: conditions, tests and what they give.
 
+use super::context::Context;
 use super::fields::{Field, Fields, Report};
 use super::implies::{implies, never_matches};
 use super::names::{known_variant, token};
 use super::read_shares::read_shares;
-use super::read_spec::Context;
 use super::read_unit::deciding_header;
 use super::{Condition, Named, Outcome, Rule, Test};
 use crate::policy::compile_regex;

@@ -1,8 +1,8 @@
 //! Shares and ramps: who gets how much of the line, and when.
 
+use super::context::Context;
 use super::fields::{Field, Report, nearest_or_all};
 use super::names::choice;
-use super::read_spec::Context;
 use super::{RampPoint, Shape, Shares};
 use crate::Timestamp;
 use crate::bucket::Share;

@@ -1,5 +1,6 @@
 //! `spec`: hosts, variants and the default, and the order in which the rest is read.
 
+use super::context::Context;
 use super::fields::{Field, Fields, Report, list};
 use super::names::{check_label, choice, known_variant};
 use super::read_rule::read_rules;
@@ -8,13 +9,6 @@ use super::read_unit::{WHEN_NO_UNIT, read_issue_cookie, read_pins, read_unit};
 use super::{NEVER, Spec, Variant};
 use crate::bucket::Share;
 use crate::policy::MAX_VARIANTS;
-
-/// What the parts of a spec need to know of each other.
-pub(super) struct Context<'c> {
-    pub(super) variants: &'c [(String, Variant)],
-    pub(super) default: &'c str,
-    pub(super) variant_header: &'c str,
-}
 
 const FIELDS: &[&str] = &[
     "hosts",

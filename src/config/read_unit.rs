@@ -1,8 +1,8 @@
 //! What a request brings: pins, the unit, and the cookie for whoever has none.
 
+use super::context::Context;
 use super::fields::{Field, Fields, Report};
 use super::names::{attribute, choice, header_name, token};
-use super::read_spec::Context;
 use super::{IssueCookie, Pins, SameSite, UnitSource, WhenNoUnit};
 
 /// A header that decides: never the one that carries decisions, which clients can only forge.

@@ -8,7 +8,6 @@ use super::reads::{Reads, Slot, Source};
 use super::rules::{Rule, RuleOutcome, Rules};
 use super::table::Table;
 use super::{CanaryPolicy, PinWord, Policy, VariantId};
-use crate::Reason;
 use crate::bucket::SEPARATOR;
 use crate::config::{
     self, Canaries, Canary, NEVER, Named, Outcome, Shape, Shares, Spec, UnitSource, WhenNoUnit,
@@ -46,8 +45,7 @@ pub(super) fn compile(canaries: &Canaries) -> Policy {
             }
         }
         let canary = compile_canary(canary, counters);
-        let reasons = Reason::FIXED.saturating_add(canary.rules.len());
-        counters = counters.saturating_add(canary.variants.len().saturating_mul(reasons));
+        counters = counters.saturating_add(canary.variants.len().saturating_mul(canary.reasons()));
         compiled.push(canary);
     }
     Policy {

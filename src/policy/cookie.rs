@@ -1,10 +1,13 @@
-//! The cookie that carries an issued unit (RFC 6265, with `SameSite` of RFC 6265bis).
+//! Issued units, and the cookie that carries one (RFC 6265, with `SameSite` of RFC 6265bis).
 
 use crate::config::{IssueCookie, SameSite, UNIT_COOKIE};
-use crate::decision::IssuedUnit;
 
 /// Half a year, shorter than the 400 days that browsers cut at.
 const MAX_AGE: u32 = 180 * 24 * 3600;
+
+/// A random unit for a client that has none: 128 bits as 32 hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IssuedUnit([u8; 32]);
 
 /// What goes round the unit in `set-cookie`.
 #[derive(Debug)]
@@ -13,6 +16,36 @@ pub struct UnitCookie {
     attributes: Box<str>,
     secure: Option<bool>,
 }
+
+// === impl IssuedUnit ===
+
+impl IssuedUnit {
+    /// Writes a draw in hexadecimal.
+    pub fn from_draw(draw: u128) -> Self {
+        const DIGITS: [u8; 16] = *b"0123456789abcdef";
+        let mut text = [b'0'; 32];
+        for (byte, digits) in draw.to_be_bytes().iter().zip(text.chunks_exact_mut(2)) {
+            if let [high, low] = digits {
+                let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied();
+                *high = digit(byte >> 4).unwrap_or(b'0');
+                *low = digit(byte & 0xf).unwrap_or(b'0');
+            }
+        }
+        Self(text)
+    }
+
+    /// The unit's bytes, which the bucket is computed from.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The unit's text.
+    pub fn as_str(&self) -> &str {
+        core::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+// === impl UnitCookie ===
 
 impl UnitCookie {
     pub(super) fn new(cookie: &IssueCookie) -> Self {

@@ -22,7 +22,7 @@ mod table;
 
 pub use compile::MAX_VARIANTS;
 pub(crate) use compile::{compile_regex, reads_too_much};
-pub use cookie::UnitCookie;
+pub use cookie::{IssuedUnit, UnitCookie};
 pub(crate) use hosts::HostName;
 pub use hosts::host_names;
 pub(crate) use line::Line;
@@ -31,8 +31,8 @@ pub use reads::Source;
 pub(crate) use reads::{MAX_SLOTS, Sent, Slot, Values};
 pub(crate) use rules::{RuleOutcome, Rules};
 
+use crate::Reason;
 use crate::config::{Canaries, WhenNoUnit};
-use crate::{Decision, Reason};
 use hosts::Hosts;
 use reads::Reads;
 use table::Table;
@@ -118,18 +118,6 @@ impl Policy {
     pub fn counters(&self) -> usize {
         self.counters
     }
-
-    /// Which counter a decision counts in, from 0 to [`Policy::counters`].
-    pub fn counter(&self, decision: &Decision<'_>) -> usize {
-        let canary = decision.canary;
-        let reasons = Reason::FIXED.saturating_add(canary.rules.len());
-        decision
-            .variant
-            .index()
-            .saturating_mul(reasons)
-            .saturating_add(decision.reason.index())
-            .saturating_add(canary.first_counter)
-    }
 }
 
 // === impl CanaryPolicy ===
@@ -155,6 +143,20 @@ impl CanaryPolicy {
     /// The cookie that carries an issued unit, where one is issued.
     pub fn unit_cookie(&self) -> Option<&UnitCookie> {
         self.cookie.as_ref()
+    }
+
+    /// Which counter a variant given for a reason counts in.
+    pub(crate) fn counter(&self, variant: VariantId, reason: Reason) -> usize {
+        variant
+            .index()
+            .saturating_mul(self.reasons())
+            .saturating_add(reason.index())
+            .saturating_add(self.first_counter)
+    }
+
+    /// How many reasons there are here.
+    fn reasons(&self) -> usize {
+        Reason::FIXED.saturating_add(self.rules.len())
     }
 
     /// The name of a rule by its number.
