@@ -5,6 +5,7 @@
 
 use crate::diagnostic::{Diagnostic, Place, Severity};
 use crate::node::{Key, Node, Span, Value};
+use std::collections::BTreeSet;
 
 /// What was found wrong so far.
 pub(super) struct Report<'r> {
@@ -185,8 +186,9 @@ impl<'n> Field<'n> {
             return None;
         };
         let mut first: Vec<(&Key, &Node)> = Vec::with_capacity(fields.entries.len());
+        let mut seen = BTreeSet::new();
         for (key, node) in fields.entries {
-            if first.iter().any(|(known, _)| known.name == key.name) {
+            if !seen.insert(key.name.as_str()) {
                 report.error(
                     (&join(&self.path, &key.name), key.span),
                     "repeated-field",

@@ -1,24 +1,46 @@
 //! When one condition holds only where another does: what makes a rule unreachable.
 //!
-//! Both answers are sound and not complete: `true` is certain, `false` may mean "cannot tell".
+//! Both answers are sound and not complete: `true` is certain, `false` may mean "cannot tell". They
+//! are looked for within a number of [`Steps`], because nested alternatives can be compared in more
+//! ways than there is time for, and a worker of a proxy waits for the answer.
 
 use super::{Condition, Named, Test};
 
+/// How many more comparisons may be made.
+pub(super) struct Steps(u32);
+
+impl Steps {
+    /// Enough for a thousand rules, each against each, in some milliseconds.
+    pub(super) fn new() -> Self {
+        Self(1_000_000)
+    }
+
+    /// Takes one step, if one is left.
+    fn take(&mut self) -> bool {
+        let left = self.0.checked_sub(1);
+        self.0 = left.unwrap_or(0);
+        left.is_some()
+    }
+}
+
 /// Whether every request that satisfies `narrow` satisfies `wide`.
-pub(super) fn implies(narrow: &Condition, wide: &Condition) -> bool {
+pub(super) fn implies(narrow: &Condition, wide: &Condition, steps: &mut Steps) -> bool {
+    if !steps.take() {
+        return false;
+    }
     if narrow == wide {
         return true;
     }
     match (narrow, wide) {
-        (Condition::Any(parts), _) => parts.iter().all(|part| implies(part, wide)),
-        (_, Condition::All(parts)) => parts.iter().all(|part| implies(narrow, part)),
+        (Condition::Any(parts), _) => parts.iter().all(|part| implies(part, wide, steps)),
+        (_, Condition::All(parts)) => parts.iter().all(|part| implies(narrow, part, steps)),
         (Condition::All(parts), Condition::Any(wides)) => {
-            parts.iter().any(|part| implies(part, wide))
-                || wides.iter().any(|wide| implies(narrow, wide))
+            parts.iter().any(|part| implies(part, wide, steps))
+                || wides.iter().any(|wide| implies(narrow, wide, steps))
         }
-        (Condition::All(parts), _) => parts.iter().any(|part| implies(part, wide)),
-        (_, Condition::Any(parts)) => parts.iter().any(|part| implies(narrow, part)),
-        (Condition::Not(narrow), Condition::Not(wide)) => implies(wide, narrow),
+        (Condition::All(parts), _) => parts.iter().any(|part| implies(part, wide, steps)),
+        (_, Condition::Any(parts)) => parts.iter().any(|part| implies(narrow, part, steps)),
+        (Condition::Not(narrow), Condition::Not(wide)) => implies(wide, narrow, steps),
         (Condition::Header(narrow), Condition::Header(wide))
         | (Condition::Cookie(narrow), Condition::Cookie(wide))
         | (Condition::Query(narrow), Condition::Query(wide)) => named_implies(narrow, wide),
@@ -30,26 +52,27 @@ pub(super) fn implies(narrow: &Condition, wide: &Condition) -> bool {
 }
 
 /// Whether no request can satisfy it.
-pub(super) fn never_matches(condition: &Condition) -> bool {
+pub(super) fn never_matches(condition: &Condition, steps: &mut Steps) -> bool {
     match condition {
-        Condition::Any(parts) => parts.iter().all(never_matches),
+        Condition::Any(parts) => parts.iter().all(|part| never_matches(part, steps)),
         Condition::All(parts) => {
-            parts.iter().any(never_matches)
+            parts.iter().any(|part| never_matches(part, steps))
                 || parts.iter().enumerate().any(|(index, part)| {
-                    parts
-                        .iter()
-                        .skip(index)
-                        .any(|other| contradict(part, other))
+                    let mut others = parts.iter().skip(index);
+                    others.any(|other| contradict(part, other, steps))
                 })
         }
         _ => false,
     }
 }
 
-fn contradict(one: &Condition, other: &Condition) -> bool {
+fn contradict(one: &Condition, other: &Condition, steps: &mut Steps) -> bool {
+    if !steps.take() {
+        return false;
+    }
     match (one, other) {
         (Condition::Not(negated), positive) | (positive, Condition::Not(negated)) => {
-            implies(positive, negated)
+            implies(positive, negated, steps)
         }
         // A header, cookie or parameter may be there twice with two values; these may not.
         (Condition::Path(one), Condition::Path(other))

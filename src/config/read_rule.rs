@@ -2,12 +2,13 @@
 
 use super::context::Context;
 use super::fields::{Field, Fields, Report};
-use super::implies::{implies, never_matches};
+use super::implies::{Steps, implies, never_matches};
 use super::names::{known_variant, token};
 use super::read_shares::read_shares;
 use super::read_unit::deciding_header;
 use super::{Condition, Named, Outcome, Rule, Test};
 use crate::policy::compile_regex;
+use std::collections::BTreeSet;
 
 const CONDITIONS: &[&str] = &[
     "all", "any", "not", "header", "cookie", "query", "path", "method", "host",
@@ -24,13 +25,18 @@ pub(super) fn read_rules(
     report: &mut Report<'_>,
 ) -> Vec<Rule> {
     let mut rules = Vec::new();
-    let mut earlier: Vec<(String, Condition)> = Vec::new();
+    let mut earlier = Earlier {
+        names: BTreeSet::new(),
+        rules: Vec::new(),
+        steps: Steps::new(),
+    };
     for field in field.list(report).unwrap_or_default() {
         let Some((name, when, outcome)) = read_rule(&field, context, report) else {
             continue;
         };
-        check_reachable(&name, &when, &earlier, &field, report);
-        earlier.push((name.clone(), when.clone()));
+        check_reachable(&name, &when, &mut earlier, &field, report);
+        earlier.names.insert(name.clone());
+        earlier.rules.push((name.clone(), when.clone()));
         // A rule that gives nothing sound still shadows those below it.
         if let Some(outcome) = outcome {
             rules.push(Rule {
@@ -43,15 +49,23 @@ pub(super) fn read_rules(
     rules
 }
 
+/// The rules above one.
+struct Earlier {
+    names: BTreeSet<String>,
+    rules: Vec<(String, Condition)>,
+    /// What is left to compare them all with each other.
+    steps: Steps,
+}
+
 /// Reports a rule that no request gets to, and a name that is taken.
 fn check_reachable(
     name: &str,
     when: &Condition,
-    earlier: &[(String, Condition)],
+    earlier: &mut Earlier,
     field: &Field<'_>,
     report: &mut Report<'_>,
 ) {
-    if earlier.iter().any(|(taken, _)| taken == name) {
+    if earlier.names.contains(name) {
         report.error(
             field.key_place(),
             "repeated-rule",
@@ -59,7 +73,8 @@ fn check_reachable(
             "give it another name: it is the reason that decisions are counted by".to_owned(),
         );
     }
-    if let Some((first, _)) = earlier.iter().find(|(_, wide)| implies(when, wide)) {
+    let Earlier { rules, steps, .. } = earlier;
+    if let Some((first, _)) = rules.iter().find(|(_, wide)| implies(when, wide, steps)) {
         report.error(
             field.key_place(),
             "unreachable-rule",
@@ -68,7 +83,7 @@ fn check_reachable(
             ),
             "put it above the other, or take it out".to_owned(),
         );
-    } else if never_matches(when) {
+    } else if never_matches(when, steps) {
         report.error(
             field.key_place(),
             "unreachable-rule",
