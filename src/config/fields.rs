@@ -54,6 +54,20 @@ impl Report<'_> {
         });
     }
 
+    /// Something that works and is probably not what was meant.
+    pub(super) fn warning(
+        &mut self,
+        place: (&str, Option<Span>),
+        code: &'static str,
+        message: impl Into<String>,
+        help: impl Into<Option<String>>,
+    ) {
+        self.error(place, code, message, help);
+        if let Some(diagnostic) = self.found.last_mut() {
+            diagnostic.severity = Severity::Warning;
+        }
+    }
+
     /// An error about two that clash, at the second of them.
     pub(super) fn clash(
         &mut self,

@@ -1,6 +1,6 @@
 //! Documents to canaries: the envelope, and what canaries must agree on among themselves.
 
-use super::fields::{Field, Report, nearest_or_all};
+use super::fields::{Field, Fields, Report, nearest_or_all};
 use super::names::{header_name, label};
 use super::read_spec::read_spec;
 use super::{API_VERSION, CANARY_KIND, Canary, VARIANT_HEADER};
@@ -43,15 +43,30 @@ pub fn read<'n>(
 ) -> (Canaries, Vec<Diagnostic>) {
     let mut canaries = Canaries::default();
     let mut found = Vec::new();
-    let mut hosts = BTreeMap::new();
-    let mut names = BTreeMap::new();
-    for (source, node) in documents {
+    let documents: Vec<(usize, Field<'n>)> = documents
+        .into_iter()
+        .map(|(source, node)| (source, Field::root(node)))
+        .collect();
+    // The header first: whether a pin or rule may look at a header depends on it, wherever it stands.
+    let mut header = None;
+    for (source, root) in &documents {
         let mut report = Report {
-            source,
+            source: *source,
             found: &mut found,
         };
-        let root = Field::root(node);
-        for field in canary_documents(&root, &mut report, &mut canaries.variant_header) {
+        claim_variant_header(root, &mut header, &mut report);
+    }
+    if let Some((name, _)) = header {
+        canaries.variant_header = name;
+    }
+    let mut hosts = BTreeMap::new();
+    let mut names = BTreeMap::new();
+    for (source, root) in &documents {
+        let mut report = Report {
+            source: *source,
+            found: &mut found,
+        };
+        for field in canary_documents(root, &mut report) {
             let Some(canary) = read_canary(&field, &mut report, &canaries.variant_header) else {
                 continue;
             };
@@ -59,7 +74,9 @@ pub fn read<'n>(
                 report.error(
                     field.key_place(),
                     "reads-too-much",
-                    format!("it reads more than {MAX_SLOTS} different headers, cookies and query parameters"),
+                    format!(
+                        "it reads more than {MAX_SLOTS} different headers, cookies and query parameters"
+                    ),
                     "let rules look at fewer of them".to_owned(),
                 );
             }
@@ -69,6 +86,47 @@ pub fn read<'n>(
         }
     }
     (canaries, found)
+}
+
+/// The variant header of a plugin's config; two that differ are reported.
+fn claim_variant_header(
+    root: &Field<'_>,
+    header: &mut Option<(String, Place)>,
+    report: &mut Report<'_>,
+) {
+    let field = plugin(root).and_then(|fields| fields.get("variantHeader"));
+    let Some(field) = field else {
+        return;
+    };
+    let Some(name) = header_name(&field, report) else {
+        return;
+    };
+    match header {
+        Some((first, place)) if *first != name => report.clash(
+            field.value_place(),
+            place,
+            "two-variant-headers",
+            format!("there is one variant header for all, and `{first}` was named before"),
+            "name the same header in both",
+        ),
+        Some(_) => {}
+        None => {
+            let (path, span) = field.value_place();
+            let place = Place {
+                source: report.source,
+                path: path.to_owned(),
+                span,
+            };
+            *header = Some((name, place));
+        }
+    }
+}
+
+/// The fields of a document that is a plugin's config.
+fn plugin<'n>(root: &Field<'n>) -> Option<Fields<'n>> {
+    let fields = root.peek()?;
+    let kind = fields.get("kind")?;
+    (kind.node.value == Value::String(PLUGIN_KIND.to_owned())).then_some(fields)
 }
 
 /// Reads what the plugin is configured with; no bytes at all are a plugin without canaries.
@@ -97,14 +155,8 @@ pub fn read_json(bytes: &[u8]) -> Result<Canaries, Vec<Diagnostic>> {
 }
 
 /// The canaries of a document: itself, or the list in a plugin's config.
-fn canary_documents<'n>(
-    root: &Field<'n>,
-    report: &mut Report<'_>,
-    variant_header: &mut String,
-) -> Vec<Field<'n>> {
-    let kind = root.peek().and_then(|fields| fields.get("kind"));
-    let plugin = Value::String(PLUGIN_KIND.to_owned());
-    if kind.is_none_or(|kind| kind.node.value != plugin) {
+fn canary_documents<'n>(root: &Field<'n>, report: &mut Report<'_>) -> Vec<Field<'n>> {
+    if plugin(root).is_none() {
         return vec![root.clone()];
     }
     let known = ["apiVersion", "kind", "variantHeader", "canaries"];
@@ -112,11 +164,6 @@ fn canary_documents<'n>(
         return Vec::new();
     };
     envelope(root, report, &[PLUGIN_KIND]);
-    if let Some(field) = fields.get("variantHeader")
-        && let Some(name) = header_name(&field, report)
-    {
-        *variant_header = name;
-    }
     fields
         .get("canaries")
         .and_then(|field| field.list(report))
@@ -242,7 +289,7 @@ fn claim_hosts(
                             "host `{name}` is claimed by two canaries, `{}` and `{full}`",
                             first.canary
                         ),
-                        "a host has one canary: join them, or take the host out of one",
+                        "a host has one canary: join them, or write a longer name in one",
                     );
                     break;
                 }

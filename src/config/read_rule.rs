@@ -193,9 +193,17 @@ fn read_condition(
         "query" => Condition::Query(read_named(&field, report, |field, report| {
             field.filled(report).map(str::to_owned)
         })?),
-        "path" => Condition::Path(read_test(&field, report)?),
-        "method" => Condition::Method(read_test(&field, report)?),
-        _ => Condition::Host(read_test(&field, report)?),
+        "path" => Condition::Path(read_always_there(&field, report, |value| {
+            let mark = value.contains(['?', '#']);
+            mark.then_some("the query is no part of the path: write `query: {...}` for it")
+        })?),
+        // A method of one's own may be in small letters.
+        "method" => Condition::Method(read_always_there(&field, report, |_| None)?),
+        _ => Condition::Host(read_always_there(&field, report, |value| {
+            let never = value.contains(':') && !value.contains('[')
+                || value.bytes().any(|byte| byte.is_ascii_uppercase());
+            never.then_some("hosts are compared in lower case and without a port")
+        })?),
     })
 }
 
@@ -233,6 +241,43 @@ fn read_named(
 fn read_test(field: &Field<'_>, report: &mut Report<'_>) -> Option<Test> {
     let fields = field.fields(report, TESTS)?;
     test_in(&fields, report)
+}
+
+/// A test on something that every request has; `never` says why no request can have a value or a
+/// part of it.
+fn read_always_there(
+    field: &Field<'_>,
+    report: &mut Report<'_>,
+    never: impl Fn(&str) -> Option<&'static str>,
+) -> Option<Test> {
+    let test = read_test(field, report)?;
+    let values = match &test {
+        Test::Exact(text) | Test::Prefix(text) | Test::Suffix(text) | Test::Contains(text) => {
+            core::slice::from_ref(text)
+        }
+        Test::In(values) => values.as_slice(),
+        Test::Regex(_) => &[],
+        Test::Present(_) => {
+            report.error(
+                field.key_place(),
+                "always-there",
+                "every request has one, so `present` says nothing",
+                "take it out, or test its value".to_owned(),
+            );
+            return None;
+        }
+    };
+    for value in values {
+        if let Some(help) = never(value) {
+            report.error(
+                field.key_place(),
+                "never-matches",
+                format!("no request can match `{value}` here"),
+                help.to_owned(),
+            );
+        }
+    }
+    Some(test)
 }
 
 fn test_in(fields: &Fields<'_>, report: &mut Report<'_>) -> Option<Test> {

@@ -6,9 +6,9 @@ use super::names::{check_label, choice, known_variant};
 use super::read_rule::read_rules;
 use super::read_shares::{read_ramp, read_share, read_shares};
 use super::read_unit::{WHEN_NO_UNIT, read_issue_cookie, read_pins, read_unit};
-use super::{NEVER, Spec, Variant};
+use super::{NEVER, Spec, Variant, WhenNoUnit};
 use crate::bucket::Share;
-use crate::policy::MAX_VARIANTS;
+use crate::policy::{MAX_VARIANTS, is_host};
 
 const FIELDS: &[&str] = &[
     "hosts",
@@ -67,6 +67,9 @@ pub(super) fn read_spec(
         .get("ramp")
         .map(|field| read_ramp(&field, &context, &shares, report))
         .unwrap_or_default();
+    if unit.is_empty() && when_no_unit == WhenNoUnit::Default {
+        warn_of_nobody(&fields, report);
+    }
     let default = default?;
     Some(Spec {
         hosts: hosts?,
@@ -83,6 +86,22 @@ pub(super) fn read_spec(
     })
 }
 
+/// Says that shares draw nobody where no request can have a unit.
+fn warn_of_nobody(fields: &Fields<'_>, report: &mut Report<'_>) {
+    for field in ["shares", "ramp"]
+        .iter()
+        .filter_map(|name| fields.get(name))
+    {
+        report.warning(
+            field.key_place(),
+            "nobody-drawn",
+            "nobody is drawn by these shares: no request has a unit, and such requests get the default",
+            "say what is kept together, like `unit: [{header: x-user-id}]`, or write `whenNoUnit: random`"
+                .to_owned(),
+        );
+    }
+}
+
 fn read_hosts(fields: &Fields<'_>, report: &mut Report<'_>) -> Option<Vec<String>> {
     let list = fields
         .required(report, "hosts", "write `hosts: [reviews]`")?
@@ -92,9 +111,7 @@ fn read_hosts(fields: &Fields<'_>, report: &mut Report<'_>) -> Option<Vec<String
         let Some(host) = field.filled(report) else {
             continue;
         };
-        let name = host.strip_prefix("*.").unwrap_or(host);
-        let good = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
-        if (name != "*" && !name.bytes().all(good)) || name.len() > 253 {
+        if !is_host(host) {
             report.error(
                 field.value_place(),
                 "bad-host",
@@ -118,11 +135,16 @@ fn read_variants(fields: &Fields<'_>, report: &mut Report<'_>) -> Option<Vec<(St
     let map = field.map(report)?;
     let mut variants = Vec::new();
     for (name, field) in map.entries() {
-        if name == NEVER {
+        let taken = match name {
+            NEVER => Some("as a pin it opts out"),
+            "at" | "shape" => Some("in a ramp it means something else"),
+            _ => None,
+        };
+        if let Some(taken) = taken {
             report.error(
                 field.key_place(),
                 "bad-name",
-                "`never` cannot be a variant: as a pin it opts out",
+                format!("`{name}` cannot be a variant: {taken}"),
                 "give it another name".to_owned(),
             );
             continue;
@@ -170,8 +192,12 @@ fn read_variant(field: &Field<'_>, report: &mut Report<'_>) -> Option<Variant> {
         let Some(text) = field.text(report) else {
             continue;
         };
-        let port = text.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
-        if matches!(port, Some(Ok(1..))) {
+        let good = text.rsplit_once(':').is_some_and(|(host, port)| {
+            let digits = port.bytes().all(|byte| byte.is_ascii_digit());
+            let address = host.starts_with('[') || !host.contains([':', '*']);
+            is_host(host) && address && digits && matches!(port.parse::<u16>(), Ok(1..))
+        });
+        if good {
             variant.endpoints.push(text.to_owned());
         } else {
             report.error(

@@ -12,6 +12,15 @@ pub(super) fn deciding_header(
     report: &mut Report<'_>,
 ) -> Option<String> {
     let name = header_name(field, report)?;
+    if name == "host" {
+        report.error(
+            field.value_place(),
+            "bad-name",
+            "`host` is no header to a proxy, which has it as `:authority` in every version of HTTP",
+            "write a rule with `host: {...}`".to_owned(),
+        );
+        return None;
+    }
     if name == context.variant_header {
         report.error(
             field.value_place(),
@@ -117,6 +126,34 @@ pub(super) fn read_issue_cookie(
             .get("httpOnly")
             .and_then(|field| field.boolean(report)),
     };
+    let named = |prefix: &str| {
+        let name = cookie.name.as_deref();
+        name.is_some_and(|name| name.starts_with(prefix))
+    };
+    let host_only = cookie.domain.is_none() && matches!(cookie.path.as_deref(), None | Some("/"));
+    if (named("__Host-") && !host_only)
+        || ((named("__Host-") || named("__Secure-")) && cookie.secure != Some(true))
+    {
+        report.error(
+            field.key_place(),
+            "bad-cookie",
+            "browsers drop a cookie of this name with these attributes",
+            "`__Secure-` needs `secure: true`; `__Host-` needs it too, the path `/` and no domain"
+                .to_owned(),
+        );
+    }
+    if cookie
+        .path
+        .as_deref()
+        .is_some_and(|path| !path.starts_with('/'))
+    {
+        report.error(
+            field.key_place(),
+            "bad-cookie",
+            "browsers ignore a cookie's `path` that does not start with `/`",
+            None,
+        );
+    }
     if cookie.same_site == Some(SameSite::None) && cookie.secure == Some(false) {
         report.error(
             field.key_place(),
@@ -133,7 +170,12 @@ fn read_seconds(field: &Field<'_>, report: &mut Report<'_>) -> Option<u32> {
     let text = field.text(report)?;
     let units = [('s', 1u32), ('m', 60), ('h', 3600), ('d', 86_400)];
     let seconds = units.iter().find_map(|(unit, seconds)| {
-        let count: u32 = text.strip_suffix(*unit)?.parse().ok()?;
+        let count = text.strip_suffix(*unit)?;
+        let digits = count.bytes().all(|byte| byte.is_ascii_digit());
+        let count = count
+            .parse::<u32>()
+            .ok()
+            .filter(|count| digits && *count > 0)?;
         count.checked_mul(*seconds)
     });
     if seconds.is_none() {

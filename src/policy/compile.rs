@@ -19,7 +19,7 @@ pub const MAX_VARIANTS: usize = 64;
 
 /// A compiled regex may take this many bytes: some hundred characters with repetitions. Every
 /// worker holds its own, and matching takes time in proportion to it.
-const MAX_REGEX: usize = 32 * 1024;
+const MAX_REGEX: usize = 16 * 1024;
 
 /// A regex that must match a whole value.
 pub(crate) fn compile_regex(regex: &str) -> Result<Regex, regex_lite::Error> {

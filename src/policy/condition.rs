@@ -5,10 +5,6 @@ use super::table::Table;
 use crate::{Request, bytes};
 use regex_lite::Regex;
 
-/// A longer value never matches a regex: matching takes time in proportion to it, and a client must
-/// not be able to buy a worker's time with a large header.
-const MAX_REGEX_INPUT: usize = 8 * 1024;
-
 /// A condition, compiled.
 #[derive(Debug)]
 pub(crate) enum Condition {
@@ -43,10 +39,10 @@ impl Condition {
             Self::Any(parts) => parts.iter().any(|part| part.matches(values)),
             Self::Not(part) => !part.matches(values),
             Self::Value(slot, Test::Absent) => values.present() & slot.bit() == 0,
-            Self::Value(slot, test) => values.any(*slot, |value| test.passes(value)),
-            Self::Path(test) => test.passes(values.path),
-            Self::Method(test) => test.passes(values.method),
-            Self::Host(test) => test.passes(values.host.as_bytes()),
+            Self::Value(slot, test) => values.any(*slot, |value| test.passes(value, values)),
+            Self::Path(test) => test.passes(values.path, values),
+            Self::Method(test) => test.passes(values.method, values),
+            Self::Host(test) => test.passes(values.host.as_bytes(), values),
         }
     }
 
@@ -66,7 +62,7 @@ impl Condition {
 
 impl Test {
     /// Whether a value passes. Whoever asks about a value that is not there has answered already.
-    pub(crate) fn passes(&self, value: &[u8]) -> bool {
+    fn passes<R>(&self, value: &[u8], values: &Values<'_, R>) -> bool {
         match self {
             Self::Exact(wanted) => value == wanted.as_ref(),
             Self::Prefix(part) => value.starts_with(part),
@@ -74,7 +70,7 @@ impl Test {
             Self::Contains(part) => bytes::contains(value, part),
             Self::In(wanted) => wanted.get(value).is_some(),
             Self::Regex(regex) => {
-                value.len() <= MAX_REGEX_INPUT
+                values.may_match(value.len())
                     && core::str::from_utf8(value).is_ok_and(|value| regex.is_match(value))
             }
             Self::Present => true,

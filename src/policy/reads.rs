@@ -7,9 +7,15 @@
 use super::hosts::HostName;
 use crate::Request;
 use crate::request::{pairs_of_cookie, parameters, split_path, value_in_pair};
+use core::cell::Cell;
 
 /// At most this many headers, cookies and parameters are read by one canary.
 pub(crate) const MAX_SLOTS: usize = 32;
+
+/// Regexes look at this many bytes of one request, all together; what is beyond never matches.
+/// Matching takes time in proportion to them, and a client must not be able to buy a worker's time
+/// with large headers.
+const MAX_REGEX_INPUT: usize = 8 * 1024;
 
 /// The place of a value, 0 to 31.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +60,8 @@ pub(crate) struct Values<'r, R> {
     first: [Option<&'r [u8]>; MAX_SLOTS],
     present: u64,
     repeated: u64,
+    /// How many bytes regexes may still look at.
+    regex_input: Cell<usize>,
     /// Whether the variant header came with the request, and with what.
     pub(crate) variant_header: Sent<'r>,
 }
@@ -147,6 +155,17 @@ impl Reads {
 
 // === impl Values ===
 
+impl<R> Values<'_, R> {
+    /// Whether a regex may look at so many bytes more, which are used up then.
+    pub(super) fn may_match(&self, bytes: usize) -> bool {
+        let left = self.regex_input.get().checked_sub(bytes);
+        if let Some(left) = left {
+            self.regex_input.set(left);
+        }
+        left.is_some()
+    }
+}
+
 impl<'r, R: Request> Values<'r, R> {
     /// Nothing yet. (Filling in place spares every request a copy of all slots.)
     pub(crate) fn new(request: &'r R, reads: &'r Reads, host: &'r HostName<'r>) -> Self {
@@ -159,6 +178,7 @@ impl<'r, R: Request> Values<'r, R> {
             first: [None; MAX_SLOTS],
             present: 0,
             repeated: 0,
+            regex_input: Cell::new(MAX_REGEX_INPUT),
             variant_header: Sent::Nothing,
         }
     }

@@ -24,6 +24,13 @@ fn test() -> impl Strategy<Value = Test> {
     ]
 }
 
+/// A test on what every request has, so not on its presence.
+fn test_always_there() -> impl Strategy<Value = Test> {
+    test().prop_filter("it is always present", |test| {
+        !matches!(test, Test::Present(_))
+    })
+}
+
 fn named() -> impl Strategy<Value = Named> {
     let name = proptest::sample::select(&["m", "n"][..]).prop_map(str::to_owned);
     (name, test()).prop_map(|(name, test)| Named { name, test })
@@ -34,8 +41,8 @@ pub(crate) fn condition() -> impl Strategy<Value = Condition> {
         4 => named().prop_map(Condition::Header),
         2 => named().prop_map(Condition::Cookie),
         2 => named().prop_map(Condition::Query),
-        1 => test().prop_map(Condition::Path),
-        1 => test().prop_map(Condition::Method),
+        1 => test_always_there().prop_map(Condition::Path),
+        1 => test_always_there().prop_map(Condition::Method),
     ];
     part.prop_recursive(3, 12, 3, |inner| {
         let list = || proptest::collection::vec(inner.clone(), 1..4);

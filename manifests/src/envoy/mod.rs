@@ -14,8 +14,8 @@
 //! # When something fails
 //! A canary must not be able to take a service down.
 //! - A new config that the filter refuses never takes effect; the last good one goes on serving.
-//! - If the first config of all is refused, the filter runs without canaries, so that every request
-//!   gets the default variant.
+//! - If the first config of all is refused, the filter runs without canaries: requests go to the
+//!   default variant, unless a client itself writes the variant header.
 //! - If a worker's virtual machine dies, [`FailurePolicy::Open`], which is the default, lets requests
 //!   go on without the filter until Envoy gets another config. What a client itself writes into the
 //!   variant header is believed then; where that is worse than failed requests, choose

@@ -112,7 +112,7 @@ fn domains(canary: &Canary) -> Vec<String> {
     {
         let (name, dotted) = match name.as_str() {
             "*" => (name, None),
-            address if address.contains(':') => (format!("[{address}]"), None),
+            address if address.starts_with('[') => (name, None),
             name => (name.to_owned(), Some(format!("{name}."))),
         };
         for domain in [Some(name), dotted].into_iter().flatten() {
