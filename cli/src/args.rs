@@ -16,7 +16,7 @@ const VALIDATE_EXAMPLES: &str = "\
 Examples:
   coalmine validate reviews.yaml
   coalmine validate canaries/                 every *.yaml and *.yml in the folder, against each other
-  kubectl get canary -o yaml | coalmine validate -
+  cat reviews.yaml | coalmine validate -
   coalmine validate canaries/ -o json | jq -r '.diagnostics[] | \"\\(.file):\\(.line) \\(.message)\"'";
 
 const ENVOY_EXAMPLES: &str = "\

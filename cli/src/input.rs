@@ -1,7 +1,7 @@
 //! Files, folders and standard input to canaries.
 
 use crate::args::Files;
-use crate::outcome::Failure;
+use crate::outcome::{CANNOT, Failure, REFUSED};
 use anstream::{AutoStream, ColorChoice};
 use coalmine::config::Canaries;
 use coalmine::diagnostic::{Diagnostic, any_error};
@@ -11,6 +11,9 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+/// What messages call it.
+const STANDARD_INPUT: &str = "<stdin>";
+
 /// What was read.
 #[derive(Debug)]
 pub struct Input {
@@ -18,6 +21,33 @@ pub struct Input {
     pub sources: Vec<Source>,
     /// The canaries.
     pub canaries: Canaries,
+    /// What works and is probably not what was meant, drawn for standard error.
+    pub warnings: String,
+}
+
+/// Why there is nothing to check.
+#[derive(Debug)]
+pub struct Unread {
+    /// The file or folder it is about; empty for all together.
+    pub file: String,
+    /// A short stable name of the kind of problem, like that of a diagnostic.
+    pub code: &'static str,
+    /// What is wrong.
+    pub message: String,
+    /// What to do, if that can be said.
+    pub help: Option<&'static str>,
+    /// The exit code.
+    pub exit: i32,
+}
+
+impl From<Unread> for Failure {
+    fn from(unread: Unread) -> Self {
+        let help = unread.help.map(|help| format!("; {help}"));
+        Self {
+            message: format!("error: {}{}", unread.message, help.unwrap_or_default()),
+            code: unread.exit,
+        }
+    }
 }
 
 /// Reads what the arguments name, and refuses it if there is an error in it.
@@ -31,18 +61,26 @@ pub fn sound(files: &Files) -> Result<Input, Failure> {
         return Err(Failure::refused(drawn(&found, &sources)));
     }
     some_canary(&canaries)?;
-    Ok(Input { sources, canaries })
+    Ok(Input {
+        warnings: drawn(&found, &sources),
+        sources,
+        canaries,
+    })
 }
 
 /// Files without a canary are a slip: a wrong file, or a pipe that nothing came through.
 ///
 /// # Errors
 /// There is none.
-pub fn some_canary(canaries: &Canaries) -> Result<(), Failure> {
+pub fn some_canary(canaries: &Canaries) -> Result<(), Unread> {
     if canaries.canaries.is_empty() {
-        return Err(Failure::refused(
-            "error: there is no canary in what was read; one begins with `kind: Canary`",
-        ));
+        return Err(Unread {
+            file: String::new(),
+            code: "no-canary",
+            message: "there is no canary in what was read".to_owned(),
+            help: Some("one begins with `kind: Canary`"),
+            exit: REFUSED,
+        });
     }
     Ok(())
 }
@@ -51,7 +89,7 @@ pub fn some_canary(canaries: &Canaries) -> Result<(), Failure> {
 ///
 /// # Errors
 /// A file cannot be read, is no text, or a folder has nothing to read.
-pub fn read(files: &Files) -> Result<Vec<Source>, Failure> {
+pub fn read(files: &Files) -> Result<Vec<Source>, Unread> {
     let mut paths = Vec::new();
     for path in &files.files {
         if path.is_dir() {
@@ -69,7 +107,7 @@ pub fn read(files: &Files) -> Result<Vec<Source>, Failure> {
             continue;
         }
         sources.push(if name == "-" {
-            source("<stdin>".to_owned(), standard_input()?)?
+            source(STANDARD_INPUT.to_owned(), standard_input()?)?
         } else {
             let bytes = fs::read(&path).map_err(|error| unreadable(&name, &error))?;
             source(name, bytes)?
@@ -78,7 +116,7 @@ pub fn read(files: &Files) -> Result<Vec<Source>, Failure> {
     Ok(sources)
 }
 
-fn in_folder(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+fn in_folder(folder: &Path) -> Result<Vec<PathBuf>, Unread> {
     let name = folder.display();
     let entries = fs::read_dir(folder).map_err(|error| unreadable(&name.to_string(), &error))?;
     let mut paths = Vec::new();
@@ -94,42 +132,57 @@ fn in_folder(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
         }
     }
     if paths.is_empty() {
-        return Err(Failure::refused(format!(
-            "error: the folder {name} has no *.yaml or *.yml in it; folders below it are not searched"
-        )));
+        return Err(Unread {
+            file: name.to_string(),
+            code: "empty-folder",
+            message: format!("the folder {name} has no *.yaml or *.yml in it"),
+            help: Some("folders below it are not searched"),
+            exit: REFUSED,
+        });
     }
     paths.sort();
     Ok(paths)
 }
 
-fn standard_input() -> Result<Vec<u8>, Failure> {
+fn standard_input() -> Result<Vec<u8>, Unread> {
     let mut bytes = Vec::new();
     match io::stdin().lock().read_to_end(&mut bytes) {
         Ok(_) => Ok(bytes),
-        Err(error) => Err(unreadable("standard input", &error)),
+        Err(error) => Err(unreadable(STANDARD_INPUT, &error)),
     }
 }
 
-fn source(name: String, bytes: Vec<u8>) -> Result<Source, Failure> {
+fn source(name: String, bytes: Vec<u8>) -> Result<Source, Unread> {
     match String::from_utf8(bytes) {
         Ok(text) => Ok(Source { name, text }),
-        Err(error) => Err(Failure::refused(format!(
-            "error: {name} is not UTF-8 (at byte {}); save it as UTF-8",
-            error.utf8_error().valid_up_to()
-        ))),
+        Err(error) => {
+            let byte = error.utf8_error().valid_up_to();
+            Err(Unread {
+                message: format!("{name} is not UTF-8 (at byte {byte})"),
+                file: name,
+                code: "not-utf8",
+                help: Some("save it as UTF-8"),
+                exit: REFUSED,
+            })
+        }
     }
 }
 
-fn unreadable(name: &str, error: &io::Error) -> Failure {
-    let advice = match error.kind() {
-        io::ErrorKind::NotFound => "; check the path, or give - to read standard input".to_owned(),
-        io::ErrorKind::PermissionDenied => "; you need the right to read it".to_owned(),
-        _ => String::new(),
-    };
-    Failure::cannot(format!("error: cannot read {name}: {error}{advice}"))
+fn unreadable(name: &str, error: &io::Error) -> Unread {
+    Unread {
+        file: name.to_owned(),
+        code: "unreadable",
+        message: format!("cannot read {name}: {error}"),
+        help: match error.kind() {
+            io::ErrorKind::NotFound => Some("check the path, or give - to read standard input"),
+            io::ErrorKind::PermissionDenied => Some("you need the right to read it"),
+            _ => None,
+        },
+        exit: CANNOT,
+    }
 }
 
-/// Problems drawn over their sources, and how many they are.
+/// Problems drawn over their sources, and how many they are if that is why the command stops.
 pub fn drawn(found: &[Diagnostic], sources: &[Source]) -> String {
     let colour = AutoStream::choice(&io::stderr()) != ColorChoice::Never;
     let mut text = String::new();
@@ -137,9 +190,11 @@ pub fn drawn(found: &[Diagnostic], sources: &[Source]) -> String {
         text.push_str(&yaml::draw(diagnostic, sources, colour));
         text.push_str("\n\n");
     }
-    text.push_str(&counted(found.len(), "problem"));
-    text.push_str(" in ");
-    text.push_str(&counted(sources.len(), "file"));
+    if any_error(found) {
+        text.push_str(&counted(found.len(), "problem"));
+        text.push_str(" in ");
+        text.push_str(&counted(sources.len(), "file"));
+    }
     text
 }
 

@@ -30,6 +30,7 @@ fn plugin(args: &PluginArgs) -> Result<Outcome, Failure> {
     let Some(folder) = &args.output else {
         return Ok(Outcome {
             data: json,
+            talk: input.warnings,
             ..Outcome::default()
         });
     };
@@ -39,7 +40,7 @@ fn plugin(args: &PluginArgs) -> Result<Outcome, Failure> {
     };
     let (talk, _) = write(folder, &[file])?;
     Ok(Outcome {
-        talk,
+        talk: input.warnings + &talk,
         ..Outcome::default()
     })
 }
@@ -55,7 +56,8 @@ fn for_envoy(args: &EnvoyArgs) -> Result<Outcome, Failure> {
     if here && !Path::new(&options.module).exists() {
         let _ = writeln!(
             talk,
-            "note: there is no {} yet; put the module there, or say where it is with --module",
+            "note: there is no {} yet; `cargo xtask module` makes target/coalmine.wasm: \
+             copy it there, or say where it is with --module",
             options.module
         );
     }
@@ -74,7 +76,7 @@ fn for_envoy(args: &EnvoyArgs) -> Result<Outcome, Failure> {
         _ => {}
     }
     Ok(Outcome {
-        talk,
+        talk: input.warnings + &talk,
         ..Outcome::default()
     })
 }

@@ -7,6 +7,9 @@ use coalmine::{Moment, Request, Timestamp};
 use std::cell::Cell;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+/// How many hosts a message lists.
+const HOSTS_SHOWN: usize = 5;
+
 /// A request in arguments, as `coalmine explain` and the comments of `examples/` take them.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 pub struct RequestArgs {
@@ -65,7 +68,10 @@ fn time(text: &str) -> Result<Timestamp, String> {
 }
 
 fn draw(text: &str) -> Result<u128, String> {
-    u128::from_str_radix(text, 16).map_err(|_| "write 1 to 32 hexadecimal digits".to_owned())
+    // A sign is no digit, though a number may begin with one.
+    let digits = text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let draw = u128::from_str_radix(text, 16).ok().filter(|_| digits);
+    draw.ok_or_else(|| "write 1 to 32 hexadecimal digits".to_owned())
 }
 
 impl RequestArgs {
@@ -97,9 +103,14 @@ impl RequestArgs {
                     .iter()
                     .filter_map(|canary| canary.spec.hosts.first().map(String::as_str))
                     .collect();
+                let shown: Vec<&str> = hosts.iter().take(HOSTS_SHOWN).copied().collect();
+                let more = match hosts.len().saturating_sub(HOSTS_SHOWN) {
+                    0 => String::new(),
+                    more => format!(", and {more} more"),
+                };
                 Err(Failure::refused(format!(
-                    "error: there are several canaries; say which host is meant with --host ({})",
-                    hosts.join(", ")
+                    "error: there are several canaries; say which host is meant with --host ({}{more})",
+                    shown.join(", ")
                 )))
             }
         }

@@ -1,7 +1,7 @@
 //! `coalmine validate`: every mistake, with its place and what to write instead.
 
-use crate::args::{Format, ValidateArgs};
-use crate::input::{self, counted};
+use crate::args::{Files, Format, ValidateArgs};
+use crate::input::{self, Unread, counted};
 use crate::outcome::{Failure, Outcome, REFUSED};
 use coalmine::config::Canaries;
 use coalmine::diagnostic::{Diagnostic, Severity, any_error};
@@ -51,61 +51,113 @@ struct First<'r> {
 /// # Errors
 /// A file cannot be read. Mistakes in canaries are an outcome, with exit code 2.
 pub fn validate(args: &ValidateArgs) -> Result<Outcome, Failure> {
-    let sources = input::read(&args.files)?;
-    let (canaries, found) = yaml::read(&sources);
-    let ok = !any_error(&found);
-    if ok {
-        input::some_canary(&canaries)?;
-    }
-    let code = if ok { 0 } else { REFUSED };
-    if args.output == Format::Json {
-        return Ok(Outcome {
-            data: json(&canaries, &found, &sources, ok)?,
-            code,
+    match (check(&args.files), args.output) {
+        (Ok(checked), Format::Text) => Ok(text(&checked)),
+        (Ok(checked), Format::Json) => Ok(Outcome {
+            data: to_json(&report(&checked))?,
+            code: checked.code(),
             ..Outcome::default()
-        });
+        }),
+        (Err(unread), Format::Text) => Err(unread.into()),
+        (Err(unread), Format::Json) => Ok(Outcome {
+            data: to_json(&report_unread(&unread))?,
+            code: unread.exit,
+            ..Outcome::default()
+        }),
     }
+}
+
+/// What was read, and what was found in it.
+struct Checked {
+    sources: Vec<Source>,
+    canaries: Canaries,
+    found: Vec<Diagnostic>,
+}
+
+impl Checked {
+    fn ok(&self) -> bool {
+        !any_error(&self.found)
+    }
+
+    fn code(&self) -> i32 {
+        if self.ok() { 0 } else { REFUSED }
+    }
+
+    /// The hosts as written.
+    fn hosts(&self) -> usize {
+        let hosts = |canary: &coalmine::config::Canary| canary.spec.hosts.len();
+        self.canaries.canaries.iter().map(hosts).sum()
+    }
+}
+
+fn check(files: &Files) -> Result<Checked, Unread> {
+    let sources = input::read(files)?;
+    let (canaries, found) = yaml::read(&sources);
+    let checked = Checked {
+        sources,
+        canaries,
+        found,
+    };
+    if checked.ok() {
+        input::some_canary(&checked.canaries)?;
+    }
+    Ok(checked)
+}
+
+fn text(checked: &Checked) -> Outcome {
     let mut outcome = Outcome {
-        code,
+        talk: input::drawn(&checked.found, &checked.sources),
+        code: checked.code(),
         ..Outcome::default()
     };
-    if !found.is_empty() {
-        outcome.talk = input::drawn(&found, &sources);
+    if !checked.ok() {
         outcome.talk.push('\n');
+        return outcome;
     }
-    if ok {
-        outcome.data = format!(
-            "ok: {}, {}, in {}\n",
-            counted(canaries.canaries.len(), "canary"),
-            counted(hosts(&canaries), "host"),
-            counted(sources.len(), "file"),
-        );
-    }
-    Ok(outcome)
-}
-
-/// The hosts as written.
-fn hosts(canaries: &Canaries) -> usize {
-    let hosts = |canary: &coalmine::config::Canary| canary.spec.hosts.len();
-    canaries.canaries.iter().map(hosts).sum()
-}
-
-fn json(
-    canaries: &Canaries,
-    found: &[Diagnostic],
-    sources: &[Source],
-    ok: bool,
-) -> Result<String, Failure> {
-    let report = Report {
-        ok,
-        canaries: canaries.canaries.len(),
-        hosts: hosts(canaries),
-        diagnostics: found
-            .iter()
-            .map(|diagnostic| for_programs(diagnostic, sources))
-            .collect(),
+    // Nothing else is found where all is well.
+    let warnings = match checked.found.len() {
+        0 => String::new(),
+        warnings => format!(", {}", counted(warnings, "warning")),
     };
-    to_json(&report)
+    outcome.data = format!(
+        "ok: {}, {}, in {}{warnings}\n",
+        counted(checked.canaries.canaries.len(), "canary"),
+        counted(checked.hosts(), "host"),
+        counted(checked.sources.len(), "file"),
+    );
+    outcome
+}
+
+fn report(checked: &Checked) -> Report<'_> {
+    let diagnostics = checked.found.iter();
+    Report {
+        ok: checked.ok(),
+        canaries: checked.canaries.canaries.len(),
+        hosts: checked.hosts(),
+        diagnostics: diagnostics
+            .map(|diagnostic| for_programs(diagnostic, &checked.sources))
+            .collect(),
+    }
+}
+
+fn report_unread(unread: &Unread) -> Report<'_> {
+    Report {
+        ok: false,
+        canaries: 0,
+        hosts: 0,
+        diagnostics: vec![Found {
+            file: &unread.file,
+            line: None,
+            column: None,
+            path: "",
+            code: unread.code,
+            severity: "error",
+            message: &unread.message,
+            help: unread.help,
+            first: None,
+            source: None,
+        }],
+    }
 }
 
 /// Indented JSON with a line break at its end.

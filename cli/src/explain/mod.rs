@@ -28,9 +28,21 @@ pub fn explain(args: &ExplainArgs) -> Result<Outcome, Failure> {
     let explanation = explain_request(&input.canaries, &args.request)?;
     Ok(Outcome {
         data: match args.output {
-            Format::Text => text::text(&explanation),
+            Format::Text => text::text(&explanation, columns()),
             Format::Json => to_json(&explanation)?,
         },
+        talk: input.warnings,
         ..Outcome::default()
+    })
+}
+
+/// How wide the terminal is, in characters: what COLUMNS says comes first, as in other commands.
+fn columns() -> Option<usize> {
+    let said = std::env::var("COLUMNS")
+        .ok()
+        .and_then(|columns| columns.parse().ok());
+    said.or_else(|| {
+        let (width, _) = terminal_size::terminal_size_of(std::io::stdout())?;
+        Some(width.0.into())
     })
 }

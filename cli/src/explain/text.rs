@@ -8,8 +8,12 @@ use coalmine::config::WhenNoUnit;
 /// Where what belongs to a step begins.
 const INDENT: usize = 10;
 
-pub(super) fn text(explanation: &Explanation) -> String {
-    let mut page = Page::default();
+/// `columns` is how wide the terminal is, if there is one.
+pub(super) fn text(explanation: &Explanation, columns: Option<usize>) -> String {
+    let mut page = Page {
+        text: String::new(),
+        room: columns.map(|columns| columns.saturating_sub(INDENT)),
+    };
     page.step("request", &explanation.request);
     page.step("at", &explanation.at.to_string());
     match (&explanation.canary, &explanation.decision) {
@@ -29,9 +33,10 @@ pub(super) fn text(explanation: &Explanation) -> String {
     page.text
 }
 
-#[derive(Default)]
 struct Page {
     text: String,
+    /// How many characters there are behind the indent, if that is known.
+    room: Option<usize>,
 }
 
 impl Page {
@@ -139,7 +144,7 @@ fn shares(explanation: &Explanation, decision: &Outcome, page: &mut Page) {
         return;
     };
     self::unit(unit, explanation.draw.as_deref(), page);
-    let [line, pointer] = line::draw(parts, unit.position);
+    let [line, pointer] = line::draw(parts, unit.position, page.room);
     page.step("line", &line);
     page.more(&pointer);
 }

@@ -1,6 +1,6 @@
 //! `coalmine explain`
 
-use crate::run::coalmine;
+use crate::run::{coalmine, coalmine_with, command, data_folder, run};
 use insta::assert_snapshot;
 use serde_json::Value;
 
@@ -87,4 +87,40 @@ fn which_host() {
         "--host (cart, checkout)",
     );
     check("ten-mistakes.yaml", "unknown variant `canry`");
+    for (number, listed) in [
+        (5, "(h0, h1, h2, h3, h4)"),
+        (13, "(h0, h1, h2, h3, h4, and 8 more)"),
+    ] {
+        let canary = |host| {
+            format!(
+                "apiVersion: coalmine.dev/v1alpha1\nkind: Canary\nmetadata: {{name: c{host}}}\n\
+                 spec: {{hosts: [h{host}], variants: {{a: {{}}, b: {{}}}}, default: a}}\n"
+            )
+        };
+        let canaries: Vec<String> = (0..number).map(canary).collect();
+        let ran = coalmine_with("explain -", &canaries.join("---\n"));
+        assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{number}");
+        assert!(ran.stderr.contains(listed), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn the_line_fits_the_terminal() {
+    let check = |columns: &str, cells: usize| {
+        let mut command = command();
+        command
+            .args(["explain", "sound.yaml", "--header", "x-user-id: user-3"])
+            .current_dir(data_folder())
+            .env("COLUMNS", columns);
+        let ran = run(&mut command, "");
+        let line = ran.stdout.lines().find(|line| line.starts_with("line "));
+        // The indent, and the ends.
+        assert_eq!(line.unwrap().len(), cells + 12, "{columns}: {ran}");
+    };
+    check("200", 64);
+    check("76", 64);
+    check("75", 63);
+    check("40", 28);
+    check("10", 20);
+    check("wide", 64);
 }

@@ -1,7 +1,9 @@
 //! The help teaches: what there is, examples, exit codes.
 
-use crate::run::coalmine;
+use crate::run::{coalmine, data_folder, run};
 use insta::assert_snapshot;
+use std::fs;
+use std::process::Command;
 
 #[test]
 fn every_command_explains_itself() {
@@ -21,6 +23,41 @@ fn every_command_explains_itself() {
     }
 }
 
+/// Every example of the help does what it says, up to what other programs do with it.
+#[test]
+fn examples_work() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("canaries")).unwrap();
+    for copy in ["reviews.yaml", "canaries/reviews.yaml"] {
+        fs::copy(data_folder().join("sound.yaml"), folder.path().join(copy)).unwrap();
+    }
+    let mut tried = 0;
+    for command in ["validate", "render envoy", "render plugin", "explain"] {
+        let help = coalmine(&format!("{command} --help")).stdout;
+        let (_, examples) = help.split_once("Examples:\n").unwrap();
+        for line in examples
+            .lines()
+            .take_while(|line| !line.starts_with("Exit codes"))
+        {
+            // What follows is a remark, or another program's.
+            let line = line.trim().split("    ").next().unwrap();
+            let line = line.split(" | jq").next().unwrap();
+            if !line.contains("coalmine ") || line.contains(", ") {
+                continue;
+            }
+            let program = format!("{} ", env!("CARGO_BIN_EXE_coalmine"));
+            let mut shell = Command::new("sh");
+            shell
+                .args(["-c", &line.replace("coalmine ", &program)])
+                .current_dir(folder.path());
+            let ran = run(&mut shell, "");
+            assert_eq!(ran.code, 0, "{line}: {ran}");
+            tried += 1;
+        }
+    }
+    assert_eq!(tried, 11);
+}
+
 #[test]
 fn refused_arguments() {
     let check = |arguments: &str, needed: &str| {
@@ -37,7 +74,16 @@ fn refused_arguments() {
     check("explain sound.yaml --header 'host: x'", "--host");
     check("explain sound.yaml --cookie nothing", "session=abc");
     check("explain sound.yaml --at noon", "RFC 3339");
-    check("explain sound.yaml --draw xyz", "hexadecimal");
+    for draw in [
+        "xyz",
+        "+8",
+        "-8",
+        "''",
+        "8_0",
+        "111111111111111111111111111111111",
+    ] {
+        check(&format!("explain sound.yaml --draw={draw}"), "hexadecimal");
+    }
     check(
         "explain sound.yaml -o yaml",
         "[possible values: text, json]",

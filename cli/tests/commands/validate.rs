@@ -65,6 +65,12 @@ fn unsound_input() {
         let ran = coalmine_with(arguments, stdin);
         assert_eq!((ran.code, ran.stdout.as_str()), (code, ""), "{name}");
         assert_snapshot!(name, ran.stderr);
+        // Programs are told the same, in the shape that they know.
+        let ran = coalmine_with(&format!("{arguments} -o json"), stdin);
+        assert_eq!((ran.code, ran.stderr.as_str()), (code, ""), "{name}");
+        let report: Value = serde_json::from_str(&ran.stdout).unwrap();
+        assert_eq!(report["ok"], false, "{name}");
+        assert_snapshot!(format!("{name}_json"), ran.stdout);
     };
     check("missing_file", "validate missing.yaml", "", 1);
     check("folder_without_yaml", "validate ../commands", "", 2);
@@ -76,6 +82,45 @@ fn unsound_input() {
 }
 
 #[test]
+fn a_warning_is_shown_and_stops_nothing() {
+    let ran = coalmine("validate nobody-drawn.yaml");
+    assert_snapshot!(ran);
+    let warning = ran.stderr;
+    assert!(warning.starts_with("warning[nobody-drawn]: "), "{warning}");
+
+    let ran = coalmine("validate nobody-drawn.yaml -o json");
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+    let report: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(report["ok"], true);
+    let found = report["diagnostics"].as_array().unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0]["severity"], "warning");
+    assert_eq!(found[0]["code"], "nobody-drawn");
+
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().display();
+    for (arguments, to_stdout) in [
+        ("explain nobody-drawn.yaml".to_owned(), true),
+        ("explain nobody-drawn.yaml -o json".to_owned(), true),
+        ("render plugin nobody-drawn.yaml".to_owned(), true),
+        (format!("render plugin nobody-drawn.yaml -o {out}"), false),
+        (format!("render envoy nobody-drawn.yaml -o {out}"), false),
+    ] {
+        let ran = coalmine(&arguments);
+        assert_eq!(ran.code, 0, "{arguments}: {ran}");
+        assert!(ran.stderr.starts_with(&warning), "{arguments}: {ran}");
+        assert_eq!(ran.stdout.is_empty(), !to_stdout, "{arguments}: {ran}");
+    }
+
+    // Beside an error it is drawn as well, and the files are refused.
+    let ran = coalmine("validate nobody-drawn.yaml sound.yaml");
+    assert_eq!((ran.code, ran.stdout.as_str()), (2, ""));
+    assert!(ran.stderr.contains(warning.trim()), "{ran}");
+    assert!(ran.stderr.contains("error[repeated-canary]"), "{ran}");
+    assert!(ran.stderr.ends_with("\n2 problems in 2 files\n"), "{ran}");
+}
+
+#[test]
 fn bytes_that_are_no_text() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("latin.yaml");
@@ -83,6 +128,14 @@ fn bytes_that_are_no_text() {
     let ran = run(command().arg("validate").arg(&path), "");
     assert_eq!(ran.code, 2);
     assert!(ran.stderr.contains("is not UTF-8 (at byte 18)"), "{ran}");
+    let ran = run(command().args(["validate", "-o", "json"]).arg(&path), "");
+    assert_eq!((ran.code, ran.stderr.as_str()), (2, ""));
+    let report: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(report["ok"], false);
+    let found = &report["diagnostics"][0];
+    assert_eq!(found["code"], "not-utf8");
+    assert_eq!(found["severity"], "error");
+    assert_eq!(found["file"].as_str(), path.to_str());
 }
 
 #[test]
