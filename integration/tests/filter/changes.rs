@@ -2,57 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::time::Duration;
 
 use coalmine::bucket::Share;
 use coalmine::config::Canaries;
-use coalmine_integration::client::Request;
 use coalmine_integration::discovery::Verdict;
-use coalmine_integration::load::{Load, Report};
-use coalmine_integration::stand::Stand;
 
-use crate::setting::{Setting, diagnose, in_canary, user};
-
-const PATIENCE: Duration = Duration::from_secs(30);
-
-const CANARY: &str = "
-apiVersion: coalmine.dev/v1alpha1
-kind: Canary
-metadata: {name: shop}
-spec:
-  hosts: [shop]
-  variants: {stable: {}, canary: {}}
-  default: stable
-  pins: {header: x-canary}
-  rules:
-    - {name: staff, when: {header: {name: x-group, in: [staff]}}, route: canary}
-  shares: {canary: 5%}
-  unit: [{header: x-user-id}]
-  whenNoUnit: issue-cookie
-";
-
-/// Requests of all kinds over a few connections.
-fn traffic(stand: &Stand) -> Load {
-    let load = Load::start(stand.ingress, 4, Duration::from_millis(1), |number| {
-        let request = user(usize::try_from(number % 500).unwrap());
-        match number % 5 {
-            0 => request.header("x-canary", "canary"),
-            1 => request.header("x-group", "staff"),
-            2 => request.header("x-coalmine-variant", "canary"),
-            3 => Request::get("/").header("host", "shop"),
-            _ => request,
-        }
-    });
-    load.wait_for(100, PATIENCE).unwrap();
-    load
-}
-
-/// Ends traffic of which not one request may have failed.
-fn end_without_failures(load: Load) -> Report {
-    let report = load.stop();
-    assert!(report.failures().is_empty(), "{:?}", report.failures());
-    report
-}
+use crate::setting::{
+    PATIENCE, Setting, USUAL, diagnose, end_without_failures, in_canary, traffic,
+};
 
 /// The memory of a process that is in RAM, in KiB.
 fn resident(pid: u32) -> u64 {
@@ -69,7 +26,7 @@ fn vary(canaries: &mut Canaries, number: u32) {
     spec.shares = vec![("canary".to_owned(), share)];
     spec.pins.header = (!number.is_multiple_of(3)).then(|| format!("x-canary-{}", number % 7));
     spec.pins.cookie = number.is_multiple_of(4).then(|| "canary".to_owned());
-    let rule = diagnose(CANARY).0.canaries[0].spec.rules[0].clone();
+    let rule = diagnose(USUAL).0.canaries[0].spec.rules[0].clone();
     spec.rules = (0..number % 20)
         .map(|copy| {
             let mut rule = rule.clone();
@@ -85,7 +42,7 @@ fn vary(canaries: &mut Canaries, number: u32) {
 
 #[test]
 fn a_hundred_changes_lose_no_request_and_no_memory() {
-    let mut setting = Setting::of(CANARY);
+    let mut setting = Setting::of(USUAL);
     let (pid, load) = (setting.stand.envoy.pid(), traffic(&setting.stand));
     let machines = |setting: &Setting| {
         let active = setting.stand.envoy.admin().stats().unwrap();
@@ -118,7 +75,7 @@ fn a_hundred_changes_lose_no_request_and_no_memory() {
 
 #[test]
 fn a_refused_config_says_what_the_command_says_and_changes_nothing() {
-    let setting = Setting::of(CANARY);
+    let setting = Setting::of(USUAL);
     let client = setting.client();
     let load = traffic(&setting.stand);
     let in_force = in_canary(&client, 200);
@@ -135,8 +92,8 @@ fn a_refused_config_says_what_the_command_says_and_changes_nothing() {
     };
     // A mistake in the file of the canary, and what `coalmine validate` says about it.
     let check_mistake = |right: &str, wrong: &str| {
-        assert!(CANARY.contains(right), "{right}");
-        let text = CANARY.replace(right, wrong);
+        assert!(USUAL.contains(right), "{right}");
+        let text = USUAL.replace(right, wrong);
         let (_, found) = diagnose(&text);
         assert!(!found.is_empty(), "{wrong} is no mistake");
         let as_json: serde_json::Value = serde_saphyr::from_str(&text).unwrap();
@@ -184,7 +141,7 @@ fn a_refused_config_says_what_the_command_says_and_changes_nothing() {
 
 #[test]
 fn a_share_that_grows_keeps_everyone_and_one_that_shrinks_lets_nobody_in() {
-    let mut setting = Setting::of(CANARY);
+    let mut setting = Setting::of(USUAL);
     let client = setting.client();
     let load = traffic(&setting.stand);
     let mut drawn = |share: &str| -> BTreeSet<usize> {

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::env;
+use std::fmt::{self, Display, Formatter};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use coalmine::{Moment, Policy, Timestamp, decide};
@@ -12,8 +13,8 @@ use coalmine_integration::client::{Request, Response};
 use coalmine_manifests::File;
 use coalmine_manifests::envoy::{self as target, Options};
 
-use crate::random::{Random, hostile};
-use crate::setting::{Setting, read, shop, variant};
+use crate::random::{HOSTS, Random, VARIANTS, hostile};
+use crate::setting::{Setting, VARIANT_HEADER, read, shop, variant};
 
 /// How many requests are sent if nobody says.
 const REQUESTS: usize = 20_000;
@@ -21,13 +22,14 @@ const REQUESTS: usize = 20_000;
 /// So many are kept in memory at once.
 const BATCH: usize = 2_000;
 
-/// It looks at all kinds of places and governs every host, so that no request is out of scope.
-const CANARY: &str = "
+/// The first looks at all kinds of places; nothing in it is as in the second, so that a request
+/// that the filter and Envoy's virtual hosts take for different canaries' comes out wrong.
+const SHOP: &str = "
 apiVersion: coalmine.dev/v1alpha1
 kind: Canary
 metadata: {name: shop}
 spec:
-  hosts: ['*']
+  hosts: ['*.example.com', shop]
   variants: {stable: {}, canary: {}, next: {}}
   default: stable
   pins: {header: x-canary, cookie: canary, query: canary}
@@ -35,7 +37,7 @@ spec:
     - {name: group, when: {header: {name: x-group, in: [staff, beta]}}, route: canary}
     - {name: bytes, when: {header: {name: x-group, regex: '[a-z]+-[0-9]{2,5}'}}, route: next}
     - {name: plan, when: {cookie: {name: plan, contains: pro}}, shares: {canary: 30%, next: 30%}}
-    - {name: host, when: {host: {suffix: .beta}}, route: next}
+    - {name: host, when: {host: {suffix: .beta.example.com}}, route: next}
     - name: mixed
       when:
         all:
@@ -44,6 +46,21 @@ spec:
       route: canary
   shares: {canary: 25%, next: 25%}
   unit: [{header: x-user-id}, {cookie: session}, {query: user}]
+";
+
+const REST: &str = "
+apiVersion: coalmine.dev/v1alpha1
+kind: Canary
+metadata: {name: rest}
+spec:
+  hosts: ['*']
+  variants: {old: {}, canary: {}, blue: {}}
+  default: old
+  pins: {header: x-noise, cookie: theme, query: debug}
+  rules:
+    - {name: host, when: {host: {suffix: .beta}}, route: blue}
+  shares: {canary: 40%, blue: 40%}
+  unit: [{header: x-user-id}]
 ";
 
 /// A request as it is sent and as the filter is to see it.
@@ -83,7 +100,19 @@ impl Asked {
     }
 }
 
-/// The canary needs neither time nor draw.
+impl Display for Asked {
+    fn fmt(&self, text: &mut Formatter<'_>) -> fmt::Result {
+        let host = self.host.escape_ascii();
+        write!(text, "{} {} of {host}", self.method, self.path)?;
+        for (name, value) in &self.headers {
+            let start = value.get(..200).unwrap_or(value).escape_ascii();
+            write!(text, "\n{name}: {start} ({} bytes)", value.len())?;
+        }
+        Ok(())
+    }
+}
+
+/// The canaries need neither time nor draw.
 struct Never;
 
 impl Moment for Never {
@@ -96,9 +125,9 @@ impl Moment for Never {
     }
 }
 
-fn start(change: impl FnOnce(&mut Vec<File>, &Options)) -> Setting {
+fn start(canaries: &str, change: impl FnOnce(&mut Vec<File>, &Options)) -> Setting {
     let room = |options: &mut Options| options.max_request_headers_kib = Some(512);
-    Setting::with(read(CANARY), room, change)
+    Setting::with(read(canaries), room, change)
 }
 
 /// The same Envoy but for the filter.
@@ -129,7 +158,9 @@ fn hostile_requests_are_decided_and_harm_nobody() {
     let seed = seed();
     eprintln!("{requests} hostile requests; to repeat them: COALMINE_SEED={seed}");
     let mut random = Random::new(seed);
-    let (ours, plain) = (start(|_, _| ()), start(|files, _| without_filter(files)));
+    let both = format!("{SHOP}---{REST}");
+    let ours = start(&both, |_, _| ());
+    let plain = start(&both, |files, _| without_filter(files));
     let policy = Policy::compile(&ours.canaries);
     let (client, plain_client) = (ours.client(), plain.client());
     let machines = |setting: &Setting| {
@@ -159,36 +190,25 @@ fn hostile_requests_are_decided_and_harm_nobody() {
                 plain_client.send(request).unwrap()
             });
             let outcome = outcome.unwrap_or_else(|problem| {
-                let headers: Vec<String> = asked
-                    .headers
-                    .iter()
-                    .map(|(name, value)| {
-                        let start = value.get(..200).unwrap_or(value);
-                        format!("{name}: {} ({} bytes)", start.escape_ascii(), value.len())
-                    })
-                    .collect();
-                panic!(
-                    "COALMINE_SEED={seed}, request {}: {problem}\n{} {} of {}\n{}",
-                    sent + number,
-                    asked.method,
-                    asked.path,
-                    asked.host.escape_ascii(),
-                    headers.join("\n")
-                )
+                let request = sent + number;
+                panic!("COALMINE_SEED={seed}, request {request}: {problem}\n{asked}")
             });
             *outcomes.entry(outcome).or_default() += 1;
         }
         sent += size;
     }
     eprintln!("{outcomes:?}");
-    let served: usize = ["stable", "canary", "next"]
-        .map(|name| outcomes[name])
-        .iter()
-        .sum();
-    assert!(
-        served * 10 > requests * 9,
-        "too few requests get as far as the filter: {outcomes:?}"
-    );
+    let variants = [
+        ["shop/stable", "shop/canary", "shop/next"],
+        ["rest/old", "rest/canary", "rest/blue"],
+    ];
+    for (variants, tenths) in variants.iter().zip([6, 1]) {
+        let served: usize = variants.iter().map(|variant| outcomes[*variant]).sum();
+        assert!(
+            served * 10 > requests * tenths,
+            "too few requests get as far as the filter: {outcomes:?}"
+        );
+    }
 
     // The very machines from before still decide.
     assert_eq!(machines(&ours), before);
@@ -201,6 +221,45 @@ fn hostile_requests_are_decided_and_harm_nobody() {
     ours.end_without_problems();
 }
 
+#[test]
+fn a_host_is_of_the_canary_whose_virtual_host_it_meets() {
+    let check_all = |canaries: &str| {
+        let ours = start(canaries, |_, _| ());
+        let plain = start(canaries, |files, _| without_filter(files));
+        let policy = Policy::compile(&ours.canaries);
+        let (client, plain_client) = (ours.client(), plain.client());
+        let mut outcomes = BTreeMap::<String, usize>::new();
+        for host in HOSTS {
+            for forged in VARIANTS {
+                let asked = Asked {
+                    method: "GET",
+                    path: "/".to_owned(),
+                    host: host.to_vec(),
+                    headers: vec![(VARIANT_HEADER, forged.to_vec())],
+                };
+                let answer = client.send(&asked.request()).unwrap();
+                let outcome = check(&policy, &asked, &answer, |request| {
+                    plain_client.send(request).unwrap()
+                });
+                let outcome = outcome.unwrap_or_else(|problem| panic!("{problem}\n{asked}"));
+                *outcomes.entry(outcome).or_default() += 1;
+            }
+        }
+        ours.end_without_problems();
+        outcomes
+    };
+    // Without units and pins everyone gets the default, whatever the client forged.
+    let both = check_all(&format!("{SHOP}---{REST}"));
+    assert!(
+        both["shop/stable"] > 100 && both["rest/old"] > 50,
+        "{both:?}"
+    );
+    // With nobody to govern the rest, Envoy must have no route for it: a forged header would lead.
+    let one = check_all(SHOP);
+    assert_eq!(one["shop/stable"], both["shop/stable"]);
+    assert_eq!(one["of no canary"], both["rest/old"] + both["rest/blue"]);
+}
+
 /// What became of a request, or what is wrong about that.
 fn check(
     policy: &Policy,
@@ -208,25 +267,39 @@ fn check(
     answer: &Response,
     plain: impl FnOnce(&Request) -> Response,
 ) -> Result<String, String> {
-    let Some((_, served)) = answer.served_by().rsplit_once('/') else {
+    let decision = decide(policy, asked, &Never);
+    let served = answer.served_by();
+    if served.is_empty() {
         // Not from an upstream: then Envoy itself must have refused it.
         let without = plain(&asked.request()).status;
-        return if without == answer.status {
-            Ok(format!("refused by Envoy itself: {without}"))
-        } else {
-            Err(format!(
-                "{} with the filter, {without} without",
-                answer.status
-            ))
+        return match (answer.status.as_u16(), &decision) {
+            (status, _) if without != status => {
+                Err(format!("{status} with the filter, {without} without"))
+            }
+            (404, None) => Ok("of no canary".to_owned()),
+            (404, Some(decision)) => Err(format!(
+                "of {}, but it meets no virtual host",
+                decision.canary.name()
+            )),
+            (status, _) => Ok(format!("refused by Envoy itself: {status}")),
         };
+    }
+    let decision = decision.ok_or_else(|| format!("of no canary, but served by {served}"))?;
+    let (canary, variant) = (decision.canary, decision.variant_name());
+    let received = answer.received().map_err(|error| format!("{error:#}"))?;
+    let header = received.all(VARIANT_HEADER);
+    let expected: &[&[u8]] = match decision.variant {
+        variant if variant == canary.default_variant() => &[],
+        _ => &[variant.as_bytes()],
     };
-    let decision = decide(policy, asked, &Never).ok_or("no canary governs it")?;
-    if answer.status != 200 || served != decision.variant_name() {
-        let (variant, reason) = (decision.variant_name(), decision.reason_name());
+    let wanted = format!("{}/{variant}", canary.name());
+    if answer.status != 200 || served != wanted || header != expected {
+        let header: Vec<_> = header.iter().map(|value| value.escape_ascii()).collect();
         return Err(format!(
-            "{} by {served}, not by {variant} ({reason})",
-            answer.status
+            "{} by {served} with {header:?}, not by {wanted} ({})",
+            answer.status,
+            decision.reason_name()
         ));
     }
-    Ok(served.to_owned())
+    Ok(wanted)
 }

@@ -5,6 +5,7 @@
 
 mod changes;
 mod cookies;
+mod damaged;
 mod decisions;
 mod examples;
 mod failure;

@@ -19,20 +19,20 @@ impl Random {
     }
 
     /// One of `0..count`.
-    fn below(&mut self, count: usize) -> usize {
+    pub(crate) fn below(&mut self, count: usize) -> usize {
         usize::try_from(self.next() % u64::try_from(count).unwrap()).unwrap()
     }
 
-    fn one_in(&mut self, count: usize) -> bool {
+    pub(crate) fn one_in(&mut self, count: usize) -> bool {
         self.below(count) == 0
     }
 
-    fn among<T: Copy>(&mut self, choices: &[T]) -> T {
+    pub(crate) fn among<T: Copy>(&mut self, choices: &[T]) -> T {
         choices[self.below(choices.len())]
     }
 }
 
-/// What means something to the canary, or nearly.
+/// What means something to the canaries, or nearly.
 const WORDS: [&[u8]; 22] = [
     b"canary",
     b"stable",
@@ -70,7 +70,11 @@ const NAMES: [&str; 9] = [
     "baggage",
 ];
 
-const HOSTS: [&[u8]; 22] = [
+/// The variants of both canaries, which a client may forge.
+pub(crate) const VARIANTS: [&[u8]; 5] = [b"stable", b"canary", b"next", b"old", b"blue"];
+
+/// Hosts at the edges of what a proxy and we take for names, ports and suffixes.
+pub(crate) const HOSTS: [&[u8]; 56] = [
     b"shop",
     b"HOST:80.",
     b"Shop.Example.COM.:8080",
@@ -93,6 +97,40 @@ const HOSTS: [&[u8]; 22] = [
     b"sh\xf6p.beta",
     b"xn--shp-sna.beta",
     b"shop/../beta",
+    b"shop.example.com",
+    b"SHOP.:80",
+    b"shop..",
+    b"shop:",
+    b"shop:80:80",
+    b"shop]:80",
+    b"[shop]",
+    b"[x].example.com",
+    b"[x].example.com:80",
+    b"[x].example.com.:80",
+    b"[::1].example.com:80",
+    b"[x.example.com",
+    b"[x.example.com:80",
+    b"x].example.com:80",
+    b"x.example.com]:80",
+    b"x.example.com:80]",
+    b"a:1.example.com",
+    b"a:1.example.com:80",
+    b"x:@.example.com:1",
+    b"x@y:1.example.com",
+    b".example.com",
+    b".example.com.",
+    b".example.com:80",
+    b"..example.com",
+    b"x..example.com",
+    b":.example.com:80",
+    b"].example.com",
+    b"*.EXAMPLE.com.",
+    b"example.com",
+    b"x.example.com..",
+    b"x.example.com.evil",
+    b"x.example.com:80.",
+    b"x.example.com:shop",
+    b"x.beta.example.com",
 ];
 
 const METHODS: [&str; 8] = [
@@ -105,6 +143,9 @@ const PATH: &[u8] = b"/?&=;%.:@!$'()*+,~_-abcCANRYuser0123456789";
 /// A request with one thing wrong about it, or ten.
 pub(crate) fn hostile(random: &mut Random) -> Asked {
     let mut headers = Vec::new();
+    if random.one_in(2) {
+        headers.push(("x-coalmine-variant", random.among(&VARIANTS).to_vec()));
+    }
     for _ in 0..random.below(6) {
         let name = random.among(&NAMES);
         // Pins and all the others also twice and three times.
@@ -169,6 +210,22 @@ fn cookies(random: &mut Random) -> Vec<u8> {
     line
 }
 
+/// What a host is made of, and what a port is.
+const PARTS: [&[u8]; 12] = [
+    b".example.com",
+    b".example.com",
+    b".EXAMPLE.com.",
+    b"shop",
+    b"x",
+    b".",
+    b":",
+    b":80",
+    b"[",
+    b"]",
+    b"@",
+    b".beta",
+];
+
 fn host(random: &mut Random) -> Vec<u8> {
     match random.below(200) {
         // Up to longer than any name can be.
@@ -177,7 +234,14 @@ fn host(random: &mut Random) -> Vec<u8> {
             let length = random.below(30);
             bytes(random, length)
         }
-        10..40 => random.among(&HOSTS).to_vec(),
+        10..30 => random.among(&HOSTS).to_vec(),
+        30..60 => {
+            let parts = 1 + random.below(6);
+            (0..parts)
+                .flat_map(|_| random.among(&PARTS))
+                .copied()
+                .collect()
+        }
         _ => b"shop.example.com".to_vec(),
     }
 }

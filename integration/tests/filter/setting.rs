@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use coalmine::bucket::Share;
 use coalmine::config::Canaries;
@@ -11,6 +12,7 @@ use coalmine_integration::client::{Client, Request, Response};
 use coalmine_integration::discovery::Verdict;
 use coalmine_integration::envoy::Launch;
 use coalmine_integration::envoy_binary;
+use coalmine_integration::load::{Load, Report};
 use coalmine_integration::stand::{self, Stand};
 use coalmine_integration::upstream::Upstream;
 use coalmine_manifests::File;
@@ -19,6 +21,26 @@ use tempfile::TempDir;
 
 /// The header that carries a decision.
 pub(crate) const VARIANT_HEADER: &str = "x-coalmine-variant";
+
+/// How long anything may take that happens by itself.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A canary with a little of everything.
+pub(crate) const USUAL: &str = "
+apiVersion: coalmine.dev/v1alpha1
+kind: Canary
+metadata: {name: shop}
+spec:
+  hosts: [shop]
+  variants: {stable: {}, canary: {}}
+  default: stable
+  pins: {header: x-canary}
+  rules:
+    - {name: staff, when: {header: {name: x-group, in: [staff]}}, route: canary}
+  shares: {canary: 5%}
+  unit: [{header: x-user-id}]
+  whenNoUnit: issue-cookie
+";
 
 pub(crate) static BINARY: LazyLock<PathBuf> = LazyLock::new(|| {
     envoy_binary::ensure(&envoy_binary::wanted(), &|step| eprintln!("{step}")).unwrap()
@@ -147,4 +169,27 @@ pub(crate) fn assert_share(count: usize, all: usize, share: f64) {
     let deviation = (all * share * (1.0 - share)).sqrt();
     let off = (count - all * share).abs();
     assert!(off <= 4.0 * deviation, "{count} of {all} at {share}");
+}
+
+/// Requests of [`USUAL`] of all kinds over a few connections.
+pub(crate) fn traffic(stand: &Stand) -> Load {
+    let load = Load::start(stand.ingress, 4, Duration::from_millis(1), |number| {
+        let request = user(usize::try_from(number % 500).unwrap());
+        match number % 5 {
+            0 => request.header("x-canary", "canary"),
+            1 => request.header("x-group", "staff"),
+            2 => request.header("x-coalmine-variant", "canary"),
+            3 => Request::get("/").header("host", "shop"),
+            _ => request,
+        }
+    });
+    load.wait_for(100, PATIENCE).unwrap();
+    load
+}
+
+/// Ends traffic of which not one request may have failed.
+pub(crate) fn end_without_failures(load: Load) -> Report {
+    let report = load.stop();
+    assert!(report.failures().is_empty(), "{:?}", report.failures());
+    report
 }

@@ -169,6 +169,7 @@ fn tests_envoy(stage: &Stage, step: &Step) -> Result<Command> {
             "coalmine-integration",
             "--no-fail-fast",
         ])
+        .env("COALMINE_HOSTILE", "40000")
         .env(envoy_binary::VARIABLE, &stage.envoy);
     Ok(command)
 }
