@@ -21,8 +21,8 @@ const POLICY_STABLE_INSTRUCTIONS: u64 = 30_000;
 const POLICY_CANARY_INSTRUCTIONS: u64 = 35_900;
 
 /// Bytes of the module as it ships: what was reached with the larger of the two ways to compile
-/// (Debian's, 390,521), and 3 %. Every proxy compiles all of them at every push.
-const MODULE_BYTES: u64 = 402_200;
+/// (Debian's, 397,848), and 3 %. Every proxy compiles all of them at every push.
+const MODULE_BYTES: u64 = 409_700;
 
 /// A budget and what was measured.
 pub(super) struct Verdict {
