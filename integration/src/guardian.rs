@@ -4,6 +4,7 @@
 //! asks for unsafe code. So a shell waits on a pipe instead: the system closes the pipe when this
 //! process is gone, even by SIGKILL, and the shell then kills the child.
 
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -25,6 +26,8 @@ impl Guardian {
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
+            // Ctrl-C goes to the whole group of this process, and must not end the guardian.
+            .process_group(0)
             .spawn()
             .context("cannot start the shell that guards a child process")?;
         Ok(Self { shell })

@@ -131,7 +131,7 @@ impl Need {
                 let version = runner::version()?;
                 match runner::installed()? {
                     Some(path) => Ok(format!("{version}, {}", path.display())),
-                    None => bail!("cargo install wasm-bindgen-cli --version {version}"),
+                    None => bail!("{version} comes with `cargo xtask setup`"),
                 }
             }
             Self::Envoy => match envoy_binary::find(envoy)? {
@@ -185,7 +185,10 @@ pub(crate) fn toolchain(step: &Step) -> Result<Toolchain> {
     let mut machine = Machine::look();
     loop {
         machine = match machine.next() {
-            Next::Use(toolchain, _) => return Ok(toolchain),
+            Next::Use(toolchain, reason) => {
+                step.note(&format!("WebAssembly by {}", chosen(toolchain, reason)));
+                return Ok(toolchain);
+            }
             Next::Stuck(way_out) => bail!(way_out),
             Next::AddTarget => {
                 step.note(&format!(

@@ -87,14 +87,18 @@ impl Stand {
         let (address, folder) = (self.address, self.folder.display());
         let canary = self.folder.join("canary.yaml");
         fs::write(&canary, yaml_with_endpoints(&self._upstreams)?)?;
+        // What is in force is what the file says.
+        self.apply(&self.canaries)?;
         println!(
-            "\nEnvoy listens on http://{address}, its admin interface is http://{admin}. Try:\n\
+            "\nEnvoy listens on http://{address}, its admin interface is http://{admin}; the share is 5%.\n\
+             It governs the host `reviews`. A tester, a user in the canary, one who is not, the counts:\n\
              \n  curl -s -H 'host: reviews' -H 'x-canary: canary' {address}\
+             \n  curl -s -H 'host: reviews' -H 'x-user-id: mary' {address}\
              \n  curl -s -H 'host: reviews' -H 'x-user-id: alice' {address}\
-             \n  curl -s {admin}/stats/prometheus | grep coalmine\
+             \n  curl -s {admin}/stats/prometheus | grep ^coalmine_decisions\
              \n\nTo change the share, edit {canary} and run\
              \n\n  cargo run -q -p coalmine-cli -- render envoy {canary} -o {folder} \\\
-             \n    --folder {folder} --module {module}\
+             \n    --folder {folder} --module {module} --listen 127.0.0.1:0 --admin 127.0.0.1:0\
              \n\nCtrl-C ends it all.",
             admin = self.stand.envoy.admin().address(),
             canary = canary.display(),
