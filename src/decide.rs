@@ -234,7 +234,7 @@ fn matched<'p, R: Request>(
         for rule in 0..tried {
             observer.step(Step::Rule {
                 rule,
-                matches: canary.rules.matches(rule, values),
+                matches: found == Some(rule),
             });
         }
     }

@@ -119,11 +119,4 @@ impl Rules {
             })
             .map_or(usize::MAX, |&number| number)
     }
-
-    /// The same answer without the index, for explanations and to test it against.
-    pub(crate) fn matches<R: Request>(&self, rule: usize, values: &Values<'_, R>) -> bool {
-        self.rules
-            .get(rule)
-            .is_some_and(|rule| rule.condition.matches(values))
-    }
 }
