@@ -2,6 +2,7 @@
 
 use crate::args::Files;
 use crate::outcome::{CANNOT, Failure, REFUSED};
+use crate::report::Found;
 use anstream::{AutoStream, ColorChoice};
 use coalmine::config::Canaries;
 use coalmine::diagnostic::{Diagnostic, any_error};
@@ -42,11 +43,10 @@ pub struct Unread {
 
 impl From<Unread> for Failure {
     fn from(unread: Unread) -> Self {
-        let help = unread.help.map(|help| format!("; {help}"));
-        Self {
-            message: format!("error: {}{}", unread.message, help.unwrap_or_default()),
-            code: unread.exit,
-        }
+        let help = unread.help.map(str::to_owned);
+        let mut found = Found::nowhere(unread.code, unread.message, help);
+        found.file = unread.file;
+        Self::about(found, unread.exit)
     }
 }
 
@@ -58,7 +58,7 @@ pub fn sound(files: &Files) -> Result<Input, Failure> {
     let sources = read(files)?;
     let (canaries, found) = yaml::read(&sources);
     if any_error(&found) {
-        return Err(Failure::refused(drawn(&found, &sources)));
+        return Err(Failure::diagnosed(&found, &sources));
     }
     some_canary(&canaries)?;
     Ok(Input {

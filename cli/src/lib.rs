@@ -12,6 +12,7 @@
 //! | [`replace`] | a file replaced by an atomic rename |
 //! | [`request`] | a request made up from arguments |
 //! | [`example`] | what the comments in `examples/` promise |
+//! | [`report`] | problems for programs |
 //! | [`outcome`] | what a command says, and exit codes |
 
 pub mod args;
@@ -22,10 +23,11 @@ pub mod outcome;
 pub mod place;
 pub mod render;
 pub mod replace;
+pub mod report;
 pub mod request;
 pub mod validate;
 
-use args::{Cli, Command};
+use args::Cli;
 use clap::Parser;
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -40,10 +42,5 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return outcome::code(error.exit_code());
         }
     };
-    let done = match cli.command {
-        Command::Validate(args) => validate::validate(&args),
-        Command::Render(args) => render::render(&args),
-        Command::Explain(args) => explain::explain(&args),
-    };
-    outcome::tell(done)
+    outcome::tell(cli.command.run(), cli.command.format())
 }

@@ -1,13 +1,21 @@
 //! What a command says, and exit codes.
 
+use crate::args::Format;
+use crate::input;
+use crate::report::{Found, Report};
+use coalmine::diagnostic::Diagnostic;
+use coalmine::yaml::Source;
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
-/// Something could not be done: a file could not be read or written.
-pub const CANNOT: i32 = 1;
+/// All is well, and the answer to what was asked is no.
+pub const NO: i32 = 1;
 
-/// What was given is refused: the config or the arguments.
+/// What was given is refused: the config, a manifest, the arguments.
 pub const REFUSED: i32 = 2;
+
+/// The outside world failed: a file, the network, another program.
+pub const CANNOT: i32 = 3;
 
 /// What a command has to say.
 #[derive(Debug, Default)]
@@ -20,40 +28,72 @@ pub struct Outcome {
     pub code: i32,
 }
 
-/// Why a command stopped.
+/// Why a command stopped: the same for people and for programs.
 #[derive(Debug)]
 pub struct Failure {
     /// For standard error: what happened and what to do.
     pub message: String,
-    /// [`CANNOT`] or [`REFUSED`].
+    /// The same for programs.
+    pub found: Vec<Found>,
+    /// [`REFUSED`] or [`CANNOT`].
     pub code: i32,
 }
 
 impl Failure {
-    /// Something could not be done.
+    /// The outside world failed. The message begins in lower case and says what to do next.
     pub fn cannot(message: impl Into<String>) -> Self {
+        Self::about(Found::nowhere("cannot", message, None), CANNOT)
+    }
+
+    /// What was given is refused. The message begins in lower case and says what to do next.
+    pub fn refused(message: impl Into<String>) -> Self {
+        Self::about(Found::nowhere("refused", message, None), REFUSED)
+    }
+
+    /// Diagnostics are refused, drawn over their sources.
+    pub fn diagnosed(found: &[Diagnostic], sources: &[Source]) -> Self {
         Self {
-            message: message.into(),
-            code: CANNOT,
+            message: input::drawn(found, sources),
+            found: found
+                .iter()
+                .map(|diagnostic| Found::new(diagnostic, sources))
+                .collect(),
+            code: REFUSED,
         }
     }
 
-    /// What was given is refused.
-    pub fn refused(message: impl Into<String>) -> Self {
+    /// One problem that cannot be drawn over a source.
+    pub fn about(found: Found, code: i32) -> Self {
+        let help = found.help.as_ref().map(|help| format!("; {help}"));
         Self {
-            message: message.into(),
-            code: REFUSED,
+            message: format!("error: {}{}", found.message, help.unwrap_or_default()),
+            found: vec![found],
+            code,
+        }
+    }
+
+    /// What a command prints in this format when it stops.
+    fn outcome(self, format: Format) -> Outcome {
+        let report = Report {
+            ok: false,
+            diagnostics: &self.found,
+        };
+        let data = format.print(&report, String::new).unwrap_or_default();
+        let talk = match format {
+            Format::Table => format!("{}\n", self.message),
+            Format::Json | Format::Yaml => String::new(),
+        };
+        Outcome {
+            data,
+            talk,
+            code: self.code,
         }
     }
 }
 
 /// Prints what there is to say and gives the exit code.
-pub(crate) fn tell(done: Result<Outcome, Failure>) -> ExitCode {
-    let outcome = done.unwrap_or_else(|failure| Outcome {
-        talk: format!("{}\n", failure.message),
-        code: failure.code,
-        ..Outcome::default()
-    });
+pub(crate) fn tell(done: Result<Outcome, Failure>, format: Format) -> ExitCode {
+    let outcome = done.unwrap_or_else(|failure| failure.outcome(format));
     // Nobody is left to be told if standard error is closed.
     let _ = anstream::stderr().write_all(outcome.talk.as_bytes());
     match print(&outcome.data) {
@@ -74,5 +114,5 @@ fn print(data: &str) -> io::Result<()> {
 }
 
 pub(crate) fn code(code: i32) -> ExitCode {
-    ExitCode::from(u8::try_from(code).unwrap_or(1))
+    ExitCode::from(u8::try_from(code).unwrap_or(3))
 }

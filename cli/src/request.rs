@@ -95,7 +95,7 @@ impl RequestArgs {
         match first {
             Some(host) if !host.contains('*') => Ok(host.clone()),
             Some(host) => Err(Failure::refused(format!(
-                "error: the canary governs {host}; say which host is meant with --host"
+                "the canary governs {host}; say which host is meant with --host"
             ))),
             None => {
                 let hosts: Vec<&str> = canaries
@@ -109,7 +109,7 @@ impl RequestArgs {
                     more => format!(", and {more} more"),
                 };
                 Err(Failure::refused(format!(
-                    "error: there are several canaries; say which host is meant with --host ({}{more})",
+                    "there are several canaries; say which host is meant with --host ({}{more})",
                     shown.join(", ")
                 )))
             }
@@ -216,9 +216,7 @@ impl Moment for MadeUpMoment {
 fn fresh_draw() -> Result<u128, Failure> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|error| {
-        Failure::cannot(format!(
-            "error: no random draw: {error}; give one with --draw"
-        ))
+        Failure::cannot(format!("no random draw: {error}; give one with --draw"))
     })?;
     Ok(u128::from_be_bytes(bytes))
 }

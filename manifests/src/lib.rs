@@ -21,3 +21,13 @@ pub struct File {
     /// Its whole text.
     pub contents: String,
 }
+
+/// A value as YAML, with every value on the line of its key: type URLs and digests are long, and a
+/// folded one is found by no search.
+///
+/// # Errors
+/// None that a value made of maps, lists, texts and numbers can cause.
+pub fn to_yaml(value: &impl serde::Serialize) -> Result<String, serde_saphyr::ser_error::Error> {
+    let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
+    serde_saphyr::to_string_with_options(value, options)
+}

@@ -14,10 +14,33 @@ mod words;
 
 pub use trace::{Explanation, Outcome as Decided, explain_request};
 
-use crate::args::{ExplainArgs, Format};
+use crate::args::{Files, Format, after_help};
 use crate::input;
 use crate::outcome::{Failure, Outcome};
-use crate::validate::to_json;
+use crate::request::RequestArgs;
+use clap::Args;
+
+const EXAMPLES: &str = "\
+Examples:
+  coalmine explain reviews.yaml --header 'x-user-id: alice'
+  coalmine explain canaries/ --host reviews --cookie canary=never
+  coalmine explain reviews.yaml --at 2026-11-24T10:30:00Z --header 'x-user-id: alice'
+  coalmine explain reviews.yaml --draw 8000000000000000 -o json";
+
+/// `coalmine explain`
+#[derive(Debug, Args)]
+#[command(after_help = after_help(EXAMPLES))]
+pub struct ExplainArgs {
+    /// Where canaries are read from.
+    #[command(flatten)]
+    pub files: Files,
+    /// The request.
+    #[command(flatten)]
+    pub request: RequestArgs,
+    /// How to print it
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Format,
+}
 
 /// Explains the decision for one request.
 ///
@@ -27,10 +50,9 @@ pub fn explain(args: &ExplainArgs) -> Result<Outcome, Failure> {
     let input = input::sound(&args.files)?;
     let explanation = explain_request(&input.canaries, &args.request)?;
     Ok(Outcome {
-        data: match args.output {
-            Format::Text => text::text(&explanation, columns()),
-            Format::Json => to_json(&explanation)?,
-        },
+        data: args
+            .output
+            .print(&explanation, || text::text(&explanation, columns()))?,
         talk: input.warnings,
         ..Outcome::default()
     })

@@ -124,3 +124,15 @@ fn the_line_fits_the_terminal() {
     check("10", 20);
     check("wide", 64);
 }
+
+#[test]
+fn programs_are_told_what_is_wrong() {
+    let ran = coalmine("explain ten-mistakes.yaml -o json");
+    assert_eq!((ran.code, ran.stderr.as_str()), (2, ""));
+    let report: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(report["ok"], false);
+    assert_eq!(report["diagnostics"].as_array().unwrap().len(), 10);
+    let ran = coalmine("explain missing.yaml -o yaml");
+    assert_eq!((ran.code, ran.stderr.as_str()), (3, ""));
+    assert!(ran.stdout.starts_with("ok: false\n"), "{ran}");
+}

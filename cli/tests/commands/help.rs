@@ -85,7 +85,7 @@ fn refused_arguments() {
         check(&format!("explain sound.yaml --draw={draw}"), "hexadecimal");
     }
     check(
-        "explain sound.yaml -o yaml",
-        "[possible values: text, json]",
+        "explain sound.yaml -o xml",
+        "[possible values: table, json, yaml]",
     );
 }

@@ -111,6 +111,6 @@ fn a_folder_that_cannot_be_written() {
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
     let ran = render(&file, &[]);
-    assert_eq!(ran.code, 1, "{ran}");
+    assert_eq!(ran.code, 3, "{ran}");
     assert!(ran.stderr.starts_with("error: cannot write "), "{ran}");
 }

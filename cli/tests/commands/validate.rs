@@ -72,7 +72,7 @@ fn unsound_input() {
         assert_eq!(report["ok"], false, "{name}");
         assert_snapshot!(format!("{name}_json"), ran.stdout);
     };
-    check("missing_file", "validate missing.yaml", "", 1);
+    check("missing_file", "validate missing.yaml", "", 3);
     check("folder_without_yaml", "validate ../commands", "", 2);
     check("empty", "validate -", "", 2);
     check("no_map", "validate -", "hello", 2);

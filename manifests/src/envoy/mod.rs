@@ -28,7 +28,7 @@ mod routes;
 
 pub use plugin::{FailurePolicy, filter_resource, plugin_resource};
 
-use crate::{Error, File, Problem};
+use crate::{Error, File, Problem, to_yaml};
 use coalmine::config::Canaries;
 use std::net::SocketAddr;
 
@@ -104,16 +104,10 @@ pub fn render(canaries: &Canaries, options: &Options) -> Result<Vec<File>, Error
     Ok(vec![
         File {
             name: BOOTSTRAP.to_owned(),
-            contents: yaml(&bootstrap)?,
+            contents: to_yaml(&bootstrap)?,
         },
         plugin_resource(canaries, options)?,
     ])
-}
-
-/// Every value on the line of its key: type URLs are long, and a folded one is found by no search.
-fn yaml(value: &impl serde::Serialize) -> Result<String, serde_saphyr::ser_error::Error> {
-    let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
-    serde_saphyr::to_string_with_options(value, options)
 }
 
 /// A config behind the type URL that tells Envoy what it is.

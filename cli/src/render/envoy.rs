@@ -1,0 +1,157 @@
+//! `coalmine render envoy`: what a plain Envoy is configured with.
+
+use super::{refused, write};
+use crate::args::{Files, after_help};
+use crate::input;
+use crate::outcome::{Failure, Outcome};
+use crate::replace::Replaced;
+use clap::{Args, ValueEnum};
+use coalmine_manifests::envoy::{self, FailurePolicy, Options};
+use std::fmt::Write;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+const EXAMPLES: &str = "\
+Examples:
+  coalmine render envoy reviews.yaml -o run/
+  envoy -c run/envoy.yaml
+
+  To change a share, edit reviews.yaml and run the same command again: only files that differ are
+  replaced, and Envoy takes a new run/xds/coalmine.json over while it runs.";
+
+/// `coalmine render envoy`
+#[derive(Debug, Args)]
+#[command(after_help = after_help(EXAMPLES))]
+pub struct EnvoyArgs {
+    /// Where canaries are read from.
+    #[command(flatten)]
+    pub files: Files,
+    /// The folder to write to; what is there already and the same is not touched
+    #[arg(short, long, value_name = "FOLDER")]
+    pub output: PathBuf,
+    /// The same folder as Envoy will see it, if that is another place, like a mount
+    #[arg(long, value_name = "PATH")]
+    pub folder: Option<String>,
+    /// The filter's module as Envoy will see it [default: coalmine.wasm in the folder]
+    #[arg(long, value_name = "PATH")]
+    pub module: Option<String>,
+    /// Where to take requests; port 0 is any free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "0.0.0.0:10000")]
+    pub listen: SocketAddr,
+    /// Where to serve Envoy's admin interface
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9901")]
+    pub admin: SocketAddr,
+    /// Serve no admin interface
+    #[arg(long, conflicts_with = "admin")]
+    pub no_admin: bool,
+    /// What happens to requests when a worker's filter has died
+    #[arg(long, value_enum, default_value_t)]
+    pub failure_policy: OnFailure,
+    /// Proxies in front of Envoy whose x-forwarded-for is to be believed
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub trusted_hops: u32,
+    /// The most that a request's headers may measure [default: Envoy's, 60]
+    #[arg(long, value_name = "KIB", value_parser = clap::value_parser!(u32).range(1..=8192))]
+    pub max_request_headers: Option<u32>,
+    /// node.id in the bootstrap
+    #[arg(long, value_name = "ID", default_value = "coalmine")]
+    pub node_id: String,
+    /// node.cluster in the bootstrap
+    #[arg(long, value_name = "NAME", default_value = "coalmine")]
+    pub node_cluster: String,
+}
+
+/// What happens to requests when a worker's filter has died.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum OnFailure {
+    /// They go on without it, to the default variant
+    #[default]
+    Open,
+    /// They fail with 503 for about a second, until it is started again
+    Reload,
+    /// They fail with 503 until there is another config
+    Closed,
+}
+
+impl From<OnFailure> for FailurePolicy {
+    fn from(policy: OnFailure) -> Self {
+        match policy {
+            OnFailure::Open => Self::Open,
+            OnFailure::Reload => Self::Reload,
+            OnFailure::Closed => Self::Closed,
+        }
+    }
+}
+
+pub(super) fn render(args: &EnvoyArgs) -> Result<Outcome, Failure> {
+    let input = input::sound(&args.files)?;
+    let options = options(args)?;
+    let files =
+        envoy::render(&input.canaries, &options).map_err(|error| refused(&error, &input))?;
+    let (mut talk, written) = write(&args.output, &files)?;
+    let bootstrap = written.first().copied();
+    let here = args.folder.is_none();
+    if here && !Path::new(&options.module).exists() {
+        let _ = writeln!(
+            talk,
+            "note: there is no {} yet; `cargo xtask module` makes target/coalmine.wasm: \
+             copy it there, or say where it is with --module",
+            options.module
+        );
+    }
+    match bootstrap {
+        Some(Replaced::Changed) => {
+            talk.push_str("note: Envoy reads its bootstrap only when it starts, so restart it\n");
+        }
+        Some(Replaced::New) => {
+            let _ = writeln!(
+                talk,
+                "start it: envoy -c {}/{}",
+                options.folder,
+                envoy::BOOTSTRAP
+            );
+        }
+        _ => {}
+    }
+    Ok(Outcome {
+        talk: input.warnings + &talk,
+        ..Outcome::default()
+    })
+}
+
+fn options(args: &EnvoyArgs) -> Result<Options, Failure> {
+    let folder = match &args.folder {
+        Some(folder) => folder.trim_end_matches('/').to_owned(),
+        None => absolute(&args.output)?,
+    };
+    Ok(Options {
+        listen: args.listen,
+        admin: (!args.no_admin).then_some(args.admin),
+        module: match &args.module {
+            Some(module) if args.folder.is_none() => absolute(Path::new(module))?,
+            Some(module) => module.clone(),
+            None => format!("{folder}/coalmine.wasm"),
+        },
+        folder,
+        failure_policy: args.failure_policy.into(),
+        node_id: args.node_id.clone(),
+        node_cluster: args.node_cluster.clone(),
+        trusted_hops: args.trusted_hops,
+        max_request_headers_kib: args.max_request_headers,
+    })
+}
+
+/// A path that is right wherever Envoy is started.
+fn absolute(path: &Path) -> Result<String, Failure> {
+    let absolute = std::path::absolute(path).map_err(|error| {
+        Failure::cannot(format!("cannot tell where {} is: {error}", path.display()))
+    })?;
+    // Without `.` and a slash at the end, which it keeps.
+    let absolute: PathBuf = absolute.components().collect();
+    absolute.into_os_string().into_string().map_err(|path| {
+        Failure::refused(format!(
+            "{} is not UTF-8, which Envoy's config has to be",
+            path.display()
+        ))
+    })
+}

@@ -1,0 +1,85 @@
+//! `coalmine render`: what a proxy is configured with.
+//!
+//! | file | target |
+//! |---|---|
+//! | `envoy` | a plain Envoy |
+//! | `plugin` | the config of the filter alone |
+
+mod envoy;
+mod plugin;
+
+pub use envoy::{EnvoyArgs, OnFailure};
+pub use plugin::PluginArgs;
+
+use crate::args::EXIT_CODES;
+use crate::input::Input;
+use crate::outcome::{Failure, Outcome};
+use crate::place::placed;
+use crate::replace::{Replaced, replace};
+use clap::{Args, Subcommand};
+use coalmine_manifests::{Error, File};
+use std::fmt::Write;
+use std::path::Path;
+
+/// `coalmine render`
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
+pub struct RenderArgs {
+    /// What to make.
+    #[command(subcommand)]
+    pub target: Target,
+}
+
+/// What to make.
+#[derive(Debug, Subcommand)]
+pub enum Target {
+    /// For a plain Envoy: a bootstrap with routes and clusters, and the watched file that changes shares
+    Envoy(EnvoyArgs),
+    /// The config of the filter alone, as JSON
+    Plugin(PluginArgs),
+}
+
+/// Renders a target.
+///
+/// # Errors
+/// A file cannot be read or written, or the canaries are refused.
+pub fn render(args: &RenderArgs) -> Result<Outcome, Failure> {
+    match &args.target {
+        Target::Plugin(args) => plugin::render(args),
+        Target::Envoy(args) => envoy::render(args),
+    }
+}
+
+/// Writes files below `folder`, and says what it did.
+fn write(folder: &Path, files: &[File]) -> Result<(String, Vec<Replaced>), Failure> {
+    let mut talk = String::new();
+    let mut all = Vec::new();
+    for file in files {
+        let path = folder.join(&file.name);
+        let replaced = replace(&path, &file.contents).map_err(|error| {
+            Failure::cannot(format!("cannot write {}: {error}", path.display()))
+        })?;
+        let word = match replaced {
+            Replaced::New => "wrote",
+            Replaced::Changed => "replaced",
+            Replaced::Same => "unchanged:",
+        };
+        let _ = writeln!(talk, "{word} {}", path.display());
+        all.push(replaced);
+    }
+    Ok((talk, all))
+}
+
+/// Why a target cannot be rendered, drawn where it is missing.
+fn refused(error: &Error, input: &Input) -> Failure {
+    match error {
+        Error::Problems(problems) => {
+            let found: Vec<_> = problems
+                .iter()
+                .map(|problem| placed(problem, &input.sources))
+                .collect();
+            Failure::diagnosed(&found, &input.sources)
+        }
+        other => Failure::cannot(format!("{other}")),
+    }
+}

@@ -1,0 +1,50 @@
+//! `coalmine render plugin`: the config of the filter alone.
+
+use super::{refused, write};
+use crate::args::{Files, after_help};
+use crate::input;
+use crate::outcome::{Failure, Outcome};
+use clap::Args;
+use coalmine::config::plugin_json;
+use coalmine_manifests::{Error, File};
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Examples:
+  coalmine render plugin canaries/
+  coalmine render plugin canaries/ -o out/     writes out/plugin.json";
+
+/// `coalmine render plugin`
+#[derive(Debug, Args)]
+#[command(after_help = after_help(EXAMPLES))]
+pub struct PluginArgs {
+    /// Where canaries are read from.
+    #[command(flatten)]
+    pub files: Files,
+    /// The folder to write plugin.json to; standard output if not given
+    #[arg(short, long, value_name = "FOLDER")]
+    pub output: Option<PathBuf>,
+}
+
+pub(super) fn render(args: &PluginArgs) -> Result<Outcome, Failure> {
+    let input = input::sound(&args.files)?;
+    let mut json =
+        plugin_json(&input.canaries).map_err(|error| refused(&Error::Json(error), &input))?;
+    json.push('\n');
+    let Some(folder) = &args.output else {
+        return Ok(Outcome {
+            data: json,
+            talk: input.warnings,
+            ..Outcome::default()
+        });
+    };
+    let file = File {
+        name: "plugin.json".to_owned(),
+        contents: json,
+    };
+    let (talk, _) = write(folder, &[file])?;
+    Ok(Outcome {
+        talk: input.warnings + &talk,
+        ..Outcome::default()
+    })
+}
