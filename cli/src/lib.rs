@@ -13,6 +13,7 @@
 //! | [`request`] | a request made up from arguments |
 //! | [`example`] | what the comments in `examples/` promise |
 //! | [`report`] | problems for programs |
+//! | [`shell`] | completions and manual pages |
 //! | [`outcome`] | what a command says, and exit codes |
 
 pub mod args;
@@ -25,6 +26,7 @@ pub mod render;
 pub mod replace;
 pub mod report;
 pub mod request;
+pub mod shell;
 pub mod validate;
 
 use args::Cli;

@@ -14,6 +14,8 @@ fn every_command_explains_itself() {
         "render envoy",
         "render plugin",
         "explain",
+        "completions",
+        "man",
     ] {
         let ran = coalmine(&format!("{command} --help"));
         assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{command}");
@@ -32,7 +34,14 @@ fn examples_work() {
         fs::copy(data_folder().join("sound.yaml"), folder.path().join(copy)).unwrap();
     }
     let mut tried = 0;
-    for command in ["validate", "render envoy", "render plugin", "explain"] {
+    for command in [
+        "validate",
+        "render envoy",
+        "render plugin",
+        "explain",
+        "completions",
+        "man",
+    ] {
         let help = coalmine(&format!("{command} --help")).stdout;
         let (_, examples) = help.split_once("Examples:\n").unwrap();
         for line in examples
@@ -55,7 +64,7 @@ fn examples_work() {
             tried += 1;
         }
     }
-    assert_eq!(tried, 11);
+    assert_eq!(tried, 16);
 }
 
 #[test]

@@ -9,4 +9,5 @@ mod explain;
 mod help;
 mod rendering;
 mod run;
+mod shell;
 mod validate;
