@@ -6,6 +6,7 @@
 mod bench;
 mod demo;
 mod envoy;
+mod golden;
 mod module;
 mod setup;
 mod step;
@@ -34,6 +35,7 @@ enum Task {
     Demo(demo::Demo),
     Module(module::Module),
     Envoy(envoy::Envoy),
+    Golden(golden::Golden),
     Test(test::Test),
     Bench(bench::Bench),
 }
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
         Task::Demo(task) => task.run(),
         Task::Module(task) => task.run(),
         Task::Envoy(task) => task.run(),
+        Task::Golden(task) => task.run(),
         Task::Test(task) => task.run(),
         Task::Bench(task) => task.run(),
     };

@@ -1,7 +1,7 @@
 //! One step of work that the person at the terminal can watch, and commands run inside it.
 //!
 //! Everything goes to stderr: a spinner with the latest line of output on a terminal, else one
-//! plain line when a step begins and one when it ends.
+//! plain line when a step begins, one now and then, and one when it ends.
 
 use std::io::{BufRead, BufReader, IsTerminal, Read};
 use std::process::{Command, Stdio};
@@ -11,10 +11,15 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 
+/// How often a step that takes long shows a line where there is no terminal.
+const NOW_AND_THEN: Duration = Duration::from_secs(20);
+
 /// A step under way.
 pub(crate) struct Step {
     title: String,
     begun: Instant,
+    /// When a line was last shown.
+    shown: Mutex<Instant>,
     spinner: Option<ProgressBar>,
 }
 
@@ -33,20 +38,31 @@ impl Step {
         if spinner.is_none() {
             eprintln!("{title} ...");
         }
+        let begun = Instant::now();
         Self {
             title,
-            begun: Instant::now(),
+            begun,
+            shown: Mutex::new(begun),
             spinner,
         }
     }
 
-    /// Shows what is going on now; seen on a terminal only.
+    /// Shows what is going on now: each line on a terminal, else one now and then, so that whoever
+    /// reads a log sees that something moves.
     pub(crate) fn say(&self, line: &str) {
         let line = line.trim();
-        if let Some(spinner) = &self.spinner
-            && !line.is_empty()
-        {
+        if line.is_empty() {
+            return;
+        }
+        if let Some(spinner) = &self.spinner {
             spinner.set_message(line.to_owned());
+            return;
+        }
+        let mut shown = self.shown.lock().unwrap_or_else(|lock| lock.into_inner());
+        if shown.elapsed() >= NOW_AND_THEN {
+            *shown = Instant::now();
+            let seconds = self.begun.elapsed().as_secs();
+            eprintln!("{}, after {seconds} s: {line}", self.title);
         }
     }
 
