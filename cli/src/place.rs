@@ -7,6 +7,9 @@ use coalmine::diagnostic::{Diagnostic, Place, Severity};
 use coalmine::yaml::{self, Source};
 use coalmine::{Node, Span, Value};
 use coalmine_manifests::Problem;
+use coalmine_manifests::kubernetes::{Origin, Provenance};
+use sha2::{Digest, Sha256};
+use std::fmt::Write;
 
 /// The problem as a diagnostic that can be drawn.
 pub fn placed(problem: &Problem, sources: &[Source]) -> Diagnostic {
@@ -31,6 +34,34 @@ pub fn placed(problem: &Problem, sources: &[Source]) -> Diagnostic {
         message: problem.message.clone(),
         help: Some(problem.help.clone()),
     }
+}
+
+/// Which source each canary comes from, by its name as given and the hash of its bytes.
+pub fn provenance(sources: &[Source]) -> Provenance {
+    let of_source = |(number, source): (usize, &Source)| {
+        let origin = Origin {
+            file: source.name.clone(),
+            hash: sha256(source.text.as_bytes()),
+        };
+        let documents = yaml::parse(&source.text, number).unwrap_or_default();
+        let names: Vec<String> = documents
+            .iter()
+            .flat_map(canaries)
+            .filter_map(full_name)
+            .collect();
+        names.into_iter().map(move |name| (name, origin.clone()))
+    };
+    sources.iter().enumerate().flat_map(of_source).collect()
+}
+
+/// `sha256:` and 64 digits, as registries and annotations write it.
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes)
+        .iter()
+        .fold("sha256:".to_owned(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 /// A document's canaries: itself, or the list in a plugin's config.
@@ -79,4 +110,45 @@ fn span_of(canary: &Node, path: &str) -> Option<Span> {
         }
     }
     span
+}
+
+#[cfg(test)]
+mod tests {
+    use super::provenance;
+    use coalmine::yaml::Source;
+
+    #[test]
+    fn a_canary_comes_from_the_file_that_has_it() {
+        let source = |name: &str, text: &str| Source {
+            name: name.to_owned(),
+            text: text.to_owned(),
+        };
+        let sources = [
+            source("not.yaml", "kind: ["),
+            // The hash is what `printf ... | sha256sum` prints.
+            source("a.yaml", "metadata: {name: a, namespace: n}\n"),
+            source("p.json", r#"{"canaries": [{"metadata": {"name": "b"}}]}"#),
+        ];
+        let provenance = provenance(&sources);
+        let check = |canary: &str, expected: &[&str]| {
+            let annotations = provenance.annotations([canary]);
+            let values: Vec<&str> = annotations.values().map(String::as_str).collect();
+            assert_eq!(values, expected, "{canary}");
+        };
+        check(
+            "n/a",
+            &[
+                "a.yaml",
+                "sha256:d9f57c4f438a710daff0c4b803c79bd86d0f5882c42370f5af38caa311daf2e2",
+            ],
+        );
+        check(
+            "b",
+            &[
+                "p.json",
+                "sha256:5f93e6b99abd7ff330eedcf60772485d8d0067954ed44e70be76492096e5e7ec",
+            ],
+        );
+        check("a", &[]);
+    }
 }

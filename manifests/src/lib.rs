@@ -6,10 +6,12 @@
 //! | where | what |
 //! |---|---|
 //! | [`envoy`] | plain Envoy: a bootstrap and a watched file with the plugin's config |
+//! | [`kubernetes`] | what all manifests for Kubernetes share: envelope, labels, provenance |
 //! | [`error`] | why something cannot be rendered |
 
 pub mod envoy;
 pub mod error;
+pub mod kubernetes;
 
 pub use error::{Error, Problem};
 

@@ -13,9 +13,11 @@ mod read_rule;
 mod read_shares;
 mod read_spec;
 mod read_unit;
+mod service;
 mod write;
 
 pub use read::{Canaries, PLUGIN_KIND, read, read_json};
+pub use service::Service;
 pub use write::plugin_json;
 
 use crate::Timestamp;
@@ -56,6 +58,9 @@ pub struct Canary {
 pub struct Spec {
     /// The hosts it governs, as written; `*` and `*.example.com` catch what no other name does.
     pub hosts: Vec<String>,
+    /// The service whose versions the variants are, where that is not the first host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<Service>,
     /// The versions that can serve, as written, the default among them.
     #[serde(serialize_with = "write::as_map")]
     pub variants: Vec<(String, Variant)>,
@@ -101,6 +106,9 @@ pub struct Variant {
         serialize_with = "write::as_map"
     )]
     pub labels: Vec<(String, String)>,
+    /// A service of its own: a backend in the Gateway API.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<Service>,
     /// `host:port` addresses: the cluster in plain Envoy.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub endpoints: Vec<String>,

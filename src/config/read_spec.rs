@@ -6,12 +6,14 @@ use super::names::{check_label, choice, known_variant};
 use super::read_rule::read_rules;
 use super::read_shares::{read_ramp, read_share, read_shares};
 use super::read_unit::{WHEN_NO_UNIT, read_issue_cookie, read_pins, read_unit};
+use super::service::read_service;
 use super::{NEVER, Spec, Variant, WhenNoUnit};
 use crate::bucket::Share;
 use crate::policy::{MAX_VARIANTS, is_host};
 
 const FIELDS: &[&str] = &[
     "hosts",
+    "service",
     "variants",
     "default",
     "pins",
@@ -31,6 +33,9 @@ pub(super) fn read_spec(
 ) -> Option<Spec> {
     let fields = field.fields(report, FIELDS)?;
     let hosts = read_hosts(&fields, report);
+    let service = fields
+        .get("service")
+        .and_then(|field| read_service(&field, report));
     let variants = read_variants(&fields, report).unwrap_or_default();
     let default = read_default(&fields, &variants, report);
     let context = Context {
@@ -73,6 +78,7 @@ pub(super) fn read_spec(
     let default = default?;
     Some(Spec {
         hosts: hosts?,
+        service,
         variants,
         default,
         pins,
@@ -178,7 +184,7 @@ fn read_variants(fields: &Fields<'_>, report: &mut Report<'_>) -> Option<Vec<(St
 }
 
 fn read_variant(field: &Field<'_>, report: &mut Report<'_>) -> Option<Variant> {
-    let fields = field.fields(report, &["labels", "endpoints", "max"])?;
+    let fields = field.fields(report, &["labels", "service", "endpoints", "max"])?;
     let mut variant = Variant::default();
     if let Some(labels) = fields.get("labels").and_then(|field| field.map(report)) {
         for (name, field) in labels.entries() {
@@ -187,6 +193,9 @@ fn read_variant(field: &Field<'_>, report: &mut Report<'_>) -> Option<Variant> {
             }
         }
     }
+    variant.service = fields
+        .get("service")
+        .and_then(|field| read_service(&field, report));
     let endpoints = fields.get("endpoints").and_then(|field| field.list(report));
     for field in endpoints.unwrap_or_default() {
         let Some(text) = field.text(report) else {

@@ -58,6 +58,7 @@ fn is_usual(variant_header: &&str) -> bool {
 pub fn plugin_json(canaries: &Canaries) -> Result<String, serde_json::Error> {
     let lean = |canary: &Canary| {
         let mut canary = canary.clone();
+        canary.spec.service = None;
         for (_, variant) in &mut canary.spec.variants {
             *variant = Variant {
                 max: variant.max,

@@ -19,6 +19,7 @@ pub(crate) fn canary(variants: &[(&str, Option<u32>)]) -> Canary {
         namespace: None,
         spec: Spec {
             hosts: vec!["shop".to_owned()],
+            service: None,
             variants: [default].into_iter().chain(drawn).collect(),
             default: "stable".to_owned(),
             pins: Pins::default(),
