@@ -196,9 +196,9 @@ mod tests {
             metadata: Metadata::new("a", namespace.map(str::to_owned), annotations.clone()),
             spec: "anything",
         };
-        let files = [None, Some("n")].map(|namespace| manifest(namespace).file().unwrap());
+        let files = [None, Some("shop")].map(|namespace| manifest(namespace).file().unwrap());
         assert_eq!(files[0].name, "virtualservice.a.yaml");
-        assert_eq!(files[1].name, "virtualservice.n.a.yaml");
+        assert_eq!(files[1].name, "virtualservice.shop.a.yaml");
         let one = "apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata:
@@ -207,9 +207,9 @@ metadata:
     app.kubernetes.io/managed-by: coalmine
   annotations:
     coalmine.dev/source: z.yaml
-    coalmine.dev/source-hash: \"sha256:z.yaml\"
+    coalmine.dev/source-hash: sha256:z.yaml
 spec: anything\n";
-        let two = one.replace("name: a\n", "name: a\n  namespace: n\n");
+        let two = one.replace("name: a\n", "name: a\n  namespace: shop\n");
         assert_eq!(documents(&files), format!("{one}---\n{two}"));
     }
 }
