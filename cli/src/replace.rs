@@ -15,6 +15,17 @@ pub enum Replaced {
     Same,
 }
 
+impl Replaced {
+    /// What was done, as a command says it in front of the path.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::New => "wrote",
+            Self::Changed => "replaced",
+            Self::Same => "unchanged:",
+        }
+    }
+}
+
 /// Writes `contents` beside `path` and renames it there. Folders that are missing are made.
 ///
 /// # Errors

@@ -4,7 +4,7 @@
 
 use coalmine::config::Canaries;
 use coalmine::yaml::{self, Source};
-use coalmine_manifests::envoy::{self, Options};
+use coalmine_manifests::envoy::{self, Form, Options};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -55,9 +55,15 @@ fn rendered() -> BTreeMap<PathBuf, String> {
         if path.extension().is_none_or(|ending| ending != "yaml") {
             continue;
         }
-        let folder = PathBuf::from("envoy").join(path.file_stem().unwrap());
-        for file in envoy::render(&canaries(&path), &Options::default()).unwrap() {
-            files.insert(folder.join(file.name), file.contents);
+        for (target, form) in [("envoy", Form::Static), ("envoy-xds", Form::Xds)] {
+            let folder = PathBuf::from(target).join(path.file_stem().unwrap());
+            let options = Options {
+                form,
+                ..Options::default()
+            };
+            for file in envoy::render(&canaries(&path), &options).unwrap() {
+                files.insert(folder.join(file.name), file.contents);
+            }
         }
     }
     files

@@ -1,23 +1,32 @@
 //! `coalmine render envoy`: what a plain Envoy is configured with.
 
-use super::{refused, write};
+use super::refused;
 use crate::args::{Files, after_help};
 use crate::input;
 use crate::outcome::{Failure, Outcome};
-use crate::replace::Replaced;
+use crate::replace::{Replaced, replace};
 use clap::{Args, ValueEnum};
-use coalmine_manifests::envoy::{self, FailurePolicy, Options};
+use coalmine_manifests::File;
+use coalmine_manifests::envoy::{self, FailurePolicy, Form, Options, Step};
 use std::fmt::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+use std::{fs, mem, thread};
 
 const EXAMPLES: &str = "\
 Examples:
   coalmine render envoy reviews.yaml -o run/
   envoy -c run/envoy.yaml
 
+  coalmine render envoy reviews.yaml -o run/ --xds
+
   To change a share, edit reviews.yaml and run the same command again: only files that differ are
-  replaced, and Envoy takes a new run/xds/coalmine.json over while it runs.";
+  replaced, and Envoy takes a new run/xds/coalmine.json over while it runs. With --xds it takes
+  everything over while it runs, new canaries as well, but for the bootstrap itself.";
+
+/// By then Envoy has acted on a file and knows the addresses of new clusters, if their names resolve.
+const SETTLED: Duration = Duration::from_secs(1);
 
 /// `coalmine render envoy`
 #[derive(Debug, Args)]
@@ -29,6 +38,9 @@ pub struct EnvoyArgs {
     /// The folder to write to; what is there already and the same is not touched
     #[arg(short, long, value_name = "FOLDER")]
     pub output: PathBuf,
+    /// Put listener, routes and clusters into watched files too, so that no change needs a restart
+    #[arg(long)]
+    pub xds: bool,
     /// The same folder as Envoy will see it, if that is another place, like a mount
     #[arg(long, value_name = "PATH")]
     pub folder: Option<String>,
@@ -88,8 +100,9 @@ pub(super) fn render(args: &EnvoyArgs) -> Result<Outcome, Failure> {
     let options = options(args)?;
     let files =
         envoy::render(&input.canaries, &options).map_err(|error| refused(&error, &input))?;
-    let (mut talk, written) = write(&args.output, &files)?;
-    let bootstrap = written.first().copied();
+    let steps =
+        envoy::change(&present(&args.output), &files).map_err(|error| refused(&error, &input))?;
+    let (mut talk, bootstrap) = take(&args.output, &steps)?;
     let here = args.folder.is_none();
     if here && !Path::new(&options.module).exists() {
         let _ = writeln!(
@@ -119,12 +132,51 @@ pub(super) fn render(args: &EnvoyArgs) -> Result<Outcome, Failure> {
     })
 }
 
+/// The files of an earlier run; what cannot be read is not of ours.
+fn present(folder: &Path) -> Vec<File> {
+    let read = |name: &str| {
+        let contents = fs::read_to_string(folder.join(name)).ok()?;
+        Some(File {
+            name: name.to_owned(),
+            contents,
+        })
+    };
+    read(envoy::CDS).into_iter().collect()
+}
+
+/// Takes the steps; gives what was done, in words, and what became of the bootstrap.
+fn take(folder: &Path, steps: &[Step]) -> Result<(String, Option<Replaced>), Failure> {
+    let mut talk = String::new();
+    let mut bootstrap = None;
+    // A wait is for what was written before it.
+    let mut unsettled = false;
+    for step in steps {
+        let Step::Write(file) = step else {
+            if mem::take(&mut unsettled) {
+                thread::sleep(SETTLED);
+            }
+            continue;
+        };
+        let path = folder.join(&file.name);
+        let replaced = replace(&path, &file.contents).map_err(|error| {
+            Failure::cannot(format!("cannot write {}: {error}", path.display()))
+        })?;
+        unsettled |= replaced != Replaced::Same;
+        if file.name == envoy::BOOTSTRAP {
+            bootstrap = Some(replaced);
+        }
+        let _ = writeln!(talk, "{} {}", replaced.word(), path.display());
+    }
+    Ok((talk, bootstrap))
+}
+
 fn options(args: &EnvoyArgs) -> Result<Options, Failure> {
     let folder = match &args.folder {
         Some(folder) => folder.trim_end_matches('/').to_owned(),
         None => absolute(&args.output)?,
     };
     Ok(Options {
+        form: if args.xds { Form::Xds } else { Form::Static },
         listen: args.listen,
         admin: (!args.no_admin).then_some(args.admin),
         module: match &args.module {

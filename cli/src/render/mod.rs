@@ -59,12 +59,7 @@ fn write(folder: &Path, files: &[File]) -> Result<(String, Vec<Replaced>), Failu
         let replaced = replace(&path, &file.contents).map_err(|error| {
             Failure::cannot(format!("cannot write {}: {error}", path.display()))
         })?;
-        let word = match replaced {
-            Replaced::New => "wrote",
-            Replaced::Changed => "replaced",
-            Replaced::Same => "unchanged:",
-        };
-        let _ = writeln!(talk, "{word} {}", path.display());
+        let _ = writeln!(talk, "{} {}", replaced.word(), path.display());
         all.push(replaced);
     }
     Ok((talk, all))

@@ -1,9 +1,9 @@
 //! The bootstrap: what Envoy reads once, at its start.
 
 use super::clusters::Cluster;
-use super::plugin::{DiscoveredFilter, discovered_filter};
-use super::routes::RouteConfiguration;
-use super::{Address, Empty, LISTENER, Options, Typed};
+use super::listener::Listener;
+use super::plugin::ConfigSource;
+use super::{Address, CDS, LDS, Named, Options, Typed};
 use serde::Serialize;
 
 /// The labels of our counters.
@@ -20,7 +20,34 @@ pub(super) struct Bootstrap {
     admin: Option<Admin>,
     stats_config: StatsConfig,
     overload_manager: OverloadManager,
-    static_resources: StaticResources,
+    #[serde(flatten)]
+    resources: Resources,
+}
+
+/// Where listeners and clusters are.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Resources {
+    /// In the bootstrap itself, for as long as Envoy runs.
+    StaticResources {
+        listeners: [Listener; 1],
+        clusters: Vec<Cluster>,
+    },
+    /// In files that Envoy watches.
+    DynamicResources {
+        cds_config: ConfigSource,
+        lds_config: ConfigSource,
+    },
+}
+
+impl Resources {
+    /// In the watched files [`CDS`] and [`LDS`].
+    pub(super) fn watched(options: &Options) -> Self {
+        Self::DynamicResources {
+            cds_config: ConfigSource::watching(CDS, options),
+            lds_config: ConfigSource::watching(LDS, options),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -51,57 +78,11 @@ struct OverloadManager {
 }
 
 #[derive(Serialize)]
-struct Named<T> {
-    name: &'static str,
-    typed_config: Typed<T>,
-}
-
-#[derive(Serialize)]
 struct DownstreamConnections {
     max_active_downstream_connections: u32,
 }
 
-#[derive(Serialize)]
-struct StaticResources {
-    listeners: [Listener; 1],
-    clusters: Vec<Cluster>,
-}
-
-#[derive(Serialize)]
-struct Listener {
-    name: &'static str,
-    address: Address,
-    filter_chains: [FilterChain; 1],
-}
-
-#[derive(Serialize)]
-struct FilterChain {
-    filters: [Named<HttpConnectionManager>; 1],
-}
-
-#[derive(Serialize)]
-struct HttpConnectionManager {
-    stat_prefix: &'static str,
-    /// The client is who connects, not what it writes into `x-forwarded-for`: it must not be able
-    /// to choose the address that `whenNoUnit: source-address` draws it by.
-    use_remote_address: bool,
-    #[serde(skip_serializing_if = "is_zero")]
-    xff_num_trusted_hops: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    max_request_headers_kb: Option<u32>,
-    route_config: RouteConfiguration,
-    http_filters: (DiscoveredFilter, Named<Empty>),
-}
-
-fn is_zero(number: &u32) -> bool {
-    *number == 0
-}
-
-pub(super) fn bootstrap(
-    routes: RouteConfiguration,
-    clusters: Vec<Cluster>,
-    options: &Options,
-) -> Bootstrap {
+pub(super) fn bootstrap(resources: Resources, options: &Options) -> Bootstrap {
     Bootstrap {
         node: Node {
             id: options.node_id.clone(),
@@ -124,10 +105,7 @@ pub(super) fn bootstrap(
                 ),
             }],
         },
-        static_resources: StaticResources {
-            listeners: [listener(routes, options)],
-            clusters,
-        },
+        resources,
     }
 }
 
@@ -137,37 +115,5 @@ fn tag(tag_name: &'static str) -> TagSpecifier {
     TagSpecifier {
         tag_name,
         regex: format!(r"({tag_name}=\.=(.*?);\.;)"),
-    }
-}
-
-fn listener(routes: RouteConfiguration, options: &Options) -> Listener {
-    Listener {
-        name: LISTENER,
-        address: options.listen.into(),
-        filter_chains: [FilterChain {
-            filters: [Named {
-                name: "envoy.filters.network.http_connection_manager",
-                typed_config: Typed::new(
-                    "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-                    HttpConnectionManager {
-                        stat_prefix: LISTENER,
-                        use_remote_address: true,
-                        xff_num_trusted_hops: options.trusted_hops,
-                        max_request_headers_kb: options.max_request_headers_kib,
-                        route_config: routes,
-                        http_filters: (
-                            discovered_filter(options),
-                            Named {
-                                name: "envoy.filters.http.router",
-                                typed_config: Typed::new(
-                                    "envoy.extensions.filters.http.router.v3.Router",
-                                    Empty {},
-                                ),
-                            },
-                        ),
-                    },
-                ),
-            }],
-        }],
     }
 }

@@ -1,15 +1,21 @@
-//! Plain Envoy: one bootstrap, and one watched file that changes shares.
+//! Plain Envoy: a bootstrap, and watched files that change what a running Envoy does.
 //!
-//! | file | what | read by Envoy |
+//! | file | what | [`Form`] |
 //! |---|---|---|
-//! | [`BOOTSTRAP`] | listener, routes by the variant header, clusters, labels of metrics | at its start |
-//! | [`PLUGIN`] | the filter with its config, as an extension discovery resource | at its start, and whenever it is replaced |
+//! | [`BOOTSTRAP`] | admin interface, labels of metrics; listener, routes and clusters in the static form | both |
+//! | [`PLUGIN`] | the filter with its config, as an extension discovery resource | both |
+//! | [`CDS`] | a cluster for each variant | xds |
+//! | [`LDS`] | the listener | xds |
+//! | [`RDS`] | routes by the variant header | xds |
+//!
+//! Envoy reads the bootstrap at its start, and every other file whenever it is replaced.
 //!
 //! To change a share under traffic, write [`plugin_resource`] to a new file in the same folder and
-//! rename it over the old one: Envoy acts on the rename, and no control plane is needed.
+//! rename it over the old one: Envoy acts on the rename, and no control plane is needed. To change
+//! anything else under traffic takes the xds form, and the order of [`change`].
 //!
-//! The bootstrap is YAML, because people read and extend it. The watched file is JSON, because it
-//! is written by programs and holds the plugin's config byte for byte as the filter gets it.
+//! The bootstrap is YAML, because people read and extend it. The watched files are JSON, because
+//! they are written by programs, and one holds the plugin's config byte for byte as the filter gets it.
 //!
 //! # When something fails
 //! A canary must not be able to take a service down.
@@ -22,24 +28,41 @@
 //!   [`FailurePolicy::Reload`].
 
 mod bootstrap;
+mod change;
 mod clusters;
+mod discovery;
+mod listener;
 mod plugin;
 mod routes;
 
+pub use change::{Step, change};
 pub use plugin::{FailurePolicy, filter_resource, plugin_resource};
 
 use crate::{Error, File, Problem, to_yaml};
+use bootstrap::Resources;
 use coalmine::config::Canaries;
+use discovery::Typed;
+use listener::Routes;
 use std::net::SocketAddr;
 
 /// The name of the bootstrap.
 pub const BOOTSTRAP: &str = "envoy.yaml";
 
-/// The folder that Envoy watches. It is one of its own, since any rename in it makes Envoy read.
+/// The folder that Envoy watches. It is one of its own, since any rename in it makes Envoy read all
+/// of its files; what it finds unchanged it leaves alone.
 pub const WATCHED: &str = "xds";
 
 /// The name of the file with the plugin's config.
 pub const PLUGIN: &str = "xds/coalmine.json";
+
+/// The name of the file with the clusters.
+pub const CDS: &str = "xds/cds.json";
+
+/// The name of the file with the listener.
+pub const LDS: &str = "xds/lds.json";
+
+/// The name of the file with the routes.
+pub const RDS: &str = "xds/rds.json";
 
 /// The name of the HTTP filter, of its extension discovery resource and of its plugin: the middle of
 /// Envoy's metrics `extension_config_discovery.http_filter.coalmine.*`.
@@ -48,9 +71,21 @@ pub const FILTER: &str = "coalmine";
 /// The name of the listener.
 pub const LISTENER: &str = "ingress";
 
+/// Where Envoy finds listener, routes and clusters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Form {
+    /// In the bootstrap: a share changes under traffic, all else takes a restart.
+    #[default]
+    Static,
+    /// In watched files: everything changes under traffic.
+    Xds,
+}
+
 /// What the canaries do not say and Envoy has to be told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
+    /// Where listener, routes and clusters are.
+    pub form: Form,
     /// Where to listen; port 0 takes any free one.
     pub listen: SocketAddr,
     /// Where to serve the admin interface, if at all.
@@ -76,6 +111,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
+            form: Form::default(),
             listen: SocketAddr::from(([0, 0, 0, 0], 10_000)),
             admin: Some(SocketAddr::from(([127, 0, 0, 1], 9901))),
             folder: "/etc/coalmine".to_owned(),
@@ -89,7 +125,8 @@ impl Default for Options {
     }
 }
 
-/// Everything that a plain Envoy needs for these canaries: [`BOOTSTRAP`] and [`PLUGIN`].
+/// Everything that a plain Envoy needs for these canaries, in an order in which it may be written
+/// while no Envoy reads it; for a running one there is [`change`].
 ///
 /// # Errors
 /// [`Error::Problems`] if a variant has no endpoints, or one that is no address.
@@ -100,38 +137,52 @@ pub fn render(canaries: &Canaries, options: &Options) -> Result<Vec<File>, Error
         return Err(Error::Problems(problems));
     }
     let routes = routes::routes(canaries);
-    let bootstrap = bootstrap::bootstrap(routes, clusters, options);
-    Ok(vec![
-        File {
-            name: BOOTSTRAP.to_owned(),
-            contents: to_yaml(&bootstrap)?,
-        },
-        plugin_resource(canaries, options)?,
-    ])
+    let (resources, watched) = match options.form {
+        Form::Static => {
+            let listener = listener::listener(Routes::RouteConfig(routes), options);
+            let resources = Resources::StaticResources {
+                listeners: [listener],
+                clusters,
+            };
+            (resources, Vec::new())
+        }
+        Form::Xds => {
+            let listener = listener::listener(Routes::watched(options), options);
+            let watched = vec![
+                discovery::file(CDS, clusters.into_iter().map(typed_cluster).collect())?,
+                discovery::file(LDS, vec![Typed::new(LISTENER_TYPE, listener)])?,
+                discovery::file(RDS, vec![Typed::new(ROUTES_TYPE, routes)])?,
+            ];
+            (Resources::watched(options), watched)
+        }
+    };
+    let bootstrap = File {
+        name: BOOTSTRAP.to_owned(),
+        contents: to_yaml(&bootstrap::bootstrap(resources, options))?,
+    };
+    let mut files = vec![bootstrap];
+    files.extend(watched);
+    files.push(plugin_resource(canaries, options)?);
+    Ok(files)
 }
 
-/// A config behind the type URL that tells Envoy what it is.
+const LISTENER_TYPE: &str = "envoy.config.listener.v3.Listener";
+const ROUTES_TYPE: &str = "envoy.config.route.v3.RouteConfiguration";
+
+fn typed_cluster(cluster: clusters::Cluster) -> Typed<clusters::Cluster> {
+    Typed::new("envoy.config.cluster.v3.Cluster", cluster)
+}
+
+/// Something of Envoy's that is found by its name.
 #[derive(serde::Serialize)]
-struct Typed<T> {
-    #[serde(rename = "@type")]
-    type_url: String,
-    #[serde(flatten)]
-    config: T,
+struct Named<T> {
+    name: &'static str,
+    typed_config: Typed<T>,
 }
 
 /// Nothing but a type URL.
 #[derive(serde::Serialize)]
 struct Empty {}
-
-impl<T> Typed<T> {
-    /// `name` is the full name of Envoy's message.
-    fn new(name: &str, config: T) -> Self {
-        Self {
-            type_url: format!("type.googleapis.com/{name}"),
-            config,
-        }
-    }
-}
 
 /// An address to listen at or to connect to.
 #[derive(serde::Serialize)]

@@ -1,6 +1,7 @@
 //! The filter: the resource that extension discovery brings, and where Envoy looks for it.
 
-use super::{FILTER, Options, PLUGIN, Typed, WATCHED};
+use super::discovery::{self, Typed};
+use super::{FILTER, Options, PLUGIN, WATCHED};
 use crate::{Error, File};
 use coalmine::config::{Canaries, plugin_json};
 use serde::Serialize;
@@ -20,12 +21,6 @@ pub enum FailurePolicy {
     /// They are answered 503 until there is another config.
     #[serde(rename = "FAIL_CLOSED")]
     Closed,
-}
-
-#[derive(Serialize)]
-struct DiscoveryResponse {
-    version_info: String,
-    resources: [Typed<TypedExtensionConfig>; 1],
 }
 
 #[derive(Serialize)]
@@ -80,30 +75,17 @@ pub fn plugin_resource(canaries: &Canaries, options: &Options) -> Result<File, E
 
 /// The same file around any text that the filter is to be configured with.
 ///
-/// `version_info` is a hash of all the rest, so that Envoy's `version_text` tells which file is in
-/// force.
-///
 /// # Errors
 /// None that any text can cause.
 pub fn filter_resource(plugin_config: &str, options: &Options) -> Result<File, Error> {
-    let mut response = DiscoveryResponse {
-        version_info: String::new(),
-        resources: [Typed::new(
-            "envoy.config.core.v3.TypedExtensionConfig",
-            TypedExtensionConfig {
-                name: FILTER,
-                typed_config: Typed::new(WASM, wasm(plugin_config, options)),
-            },
-        )],
-    };
-    let unversioned = serde_json::to_vec(&response)?;
-    response.version_info = format!("{:016x}", xxhash_rust::xxh3::xxh3_64(&unversioned));
-    let mut contents = serde_json::to_string_pretty(&response)?;
-    contents.push('\n');
-    Ok(File {
-        name: PLUGIN.to_owned(),
-        contents,
-    })
+    let resource = Typed::new(
+        "envoy.config.core.v3.TypedExtensionConfig",
+        TypedExtensionConfig {
+            name: FILTER,
+            typed_config: Typed::new(WASM, wasm(plugin_config, options)),
+        },
+    );
+    discovery::file(PLUGIN, vec![resource])
 }
 
 fn wasm(plugin_config: &str, options: &Options) -> Wasm {
@@ -144,8 +126,9 @@ struct ExtensionConfigSource {
     type_urls: [String; 1],
 }
 
+/// A file that Envoy watches.
 #[derive(Serialize)]
-struct ConfigSource {
+pub(super) struct ConfigSource {
     path_config_source: PathConfigSource,
     resource_api_version: &'static str,
 }
@@ -161,21 +144,28 @@ struct WatchedDirectory {
     path: String,
 }
 
+impl ConfigSource {
+    /// The file of this name below the options' folder.
+    pub(super) fn watching(file: &str, options: &Options) -> Self {
+        let folder = &options.folder;
+        Self {
+            path_config_source: PathConfigSource {
+                path: format!("{folder}/{file}"),
+                // With it a swapped symbolic link counts as well, as in a mounted ConfigMap.
+                watched_directory: WatchedDirectory {
+                    path: format!("{folder}/{WATCHED}"),
+                },
+            },
+            resource_api_version: "V3",
+        }
+    }
+}
+
 pub(super) fn discovered_filter(options: &Options) -> DiscoveredFilter {
-    let folder = &options.folder;
     DiscoveredFilter {
         name: FILTER,
         config_discovery: ExtensionConfigSource {
-            config_source: ConfigSource {
-                path_config_source: PathConfigSource {
-                    path: format!("{folder}/{PLUGIN}"),
-                    // With it a swapped symbolic link counts as well, as in a mounted ConfigMap.
-                    watched_directory: WatchedDirectory {
-                        path: format!("{folder}/{WATCHED}"),
-                    },
-                },
-                resource_api_version: "V3",
-            },
+            config_source: ConfigSource::watching(PLUGIN, options),
             // In force if the very first config is refused: a filter without canaries. Else Envoy
             // would answer every request 500 until it gets a config that is not.
             default_config: Typed::new(WASM, wasm("", options)),

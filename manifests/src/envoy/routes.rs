@@ -6,6 +6,9 @@ use coalmine::policy::host_names;
 use serde::Serialize;
 use std::collections::BTreeSet;
 
+/// The name of the routes.
+pub(super) const NAME: &str = "canaries";
+
 #[derive(Serialize)]
 pub(super) struct RouteConfiguration {
     name: &'static str,
@@ -56,7 +59,7 @@ struct RouteAction {
 pub(super) fn routes(canaries: &Canaries) -> RouteConfiguration {
     let virtual_host = |canary| virtual_host(canary, &canaries.variant_header);
     RouteConfiguration {
-        name: "canaries",
+        name: NAME,
         ignore_port_in_host_matching: true,
         virtual_hosts: canaries.canaries.iter().map(virtual_host).collect(),
     }

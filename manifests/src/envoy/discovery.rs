@@ -1,0 +1,47 @@
+//! Files of discovery: what Envoy reads again whenever they are replaced.
+
+use crate::{Error, File};
+use serde::Serialize;
+
+/// A config behind the type URL that tells Envoy what it is.
+#[derive(Serialize)]
+pub(super) struct Typed<T> {
+    #[serde(rename = "@type")]
+    type_url: String,
+    #[serde(flatten)]
+    config: T,
+}
+
+/// `envoy.service.discovery.v3.DiscoveryResponse`, the form of every such file.
+#[derive(Serialize)]
+struct DiscoveryResponse<T> {
+    version_info: String,
+    resources: Vec<Typed<T>>,
+}
+
+impl<T> Typed<T> {
+    /// `name` is the full name of Envoy's message.
+    pub(super) fn new(name: &str, config: T) -> Self {
+        Self {
+            type_url: format!("type.googleapis.com/{name}"),
+            config,
+        }
+    }
+}
+
+/// A file with resources. `version_info` is a hash of all the rest, so that Envoy's `version_text`
+/// tells which file is in force.
+pub(super) fn file<T: Serialize>(name: &str, resources: Vec<Typed<T>>) -> Result<File, Error> {
+    let mut response = DiscoveryResponse {
+        version_info: String::new(),
+        resources,
+    };
+    let unversioned = serde_json::to_vec(&response)?;
+    response.version_info = format!("{:016x}", xxhash_rust::xxh3::xxh3_64(&unversioned));
+    let mut contents = serde_json::to_string_pretty(&response)?;
+    contents.push('\n');
+    Ok(File {
+        name: name.to_owned(),
+        contents,
+    })
+}
