@@ -1,19 +1,23 @@
 //! An Envoy with what the companion rendered for canaries, as a user would run it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use coalmine::config::Canaries;
 use coalmine_manifests::File;
-use coalmine_manifests::envoy::{self as target, BOOTSTRAP, FILTER, LISTENER, Options, PLUGIN};
+use coalmine_manifests::envoy::{
+    self as target, BOOTSTRAP, CDS, FILTER, LDS, LISTENER, Options, PLUGIN, RDS, ROUTES, Step,
+};
 
 use crate::client::{Client, Request};
 use crate::decisions::{self, Counts};
 use crate::discovery::{self, Verdict};
 use crate::envoy::{Envoy, Launch};
+use crate::swap;
 use crate::upstream::Upstream;
 use crate::workspace;
 
@@ -137,11 +141,80 @@ impl Stand {
         Ok(verdict)
     }
 
+    /// Replaces every watched file of the xds form, in the order that loses no request, and waits
+    /// until Envoy has all of them: other hosts, variants and endpoints are in force then.
+    ///
+    /// # Errors
+    /// Envoy refuses one of the files, or does not take it within 20 s.
+    pub fn change(&self, canaries: &Canaries) -> Result<()> {
+        let folder = Path::new(&self.options.folder);
+        let before = File {
+            name: CDS.to_owned(),
+            contents: fs::read_to_string(folder.join(CDS))?,
+        };
+        let rendered = target::render(canaries, &self.options)?;
+        let mut written = Vec::new();
+        for step in target::change(&[before], &rendered)? {
+            match step {
+                Step::Write(file) if file.name == BOOTSTRAP => {}
+                Step::Write(file) => {
+                    swap::replace(&folder.join(&file.name), &file.contents)?;
+                    written.push(file);
+                }
+                Step::Settle => self.settle(&written)?,
+            }
+        }
+        self.settle(&written)
+    }
+
+    /// Waits until Envoy has the files and no cluster is warming.
+    fn settle(&self, files: &[File]) -> Result<()> {
+        let expected: BTreeMap<String, Option<String>> = files
+            .iter()
+            .map(|file| {
+                let version = discovery::version_info(file.contents.as_bytes());
+                (format!("{}.version_text", stats_of(&file.name)), version)
+            })
+            .collect();
+        let begun = Instant::now();
+        loop {
+            let stats = self
+                .envoy
+                .admin()
+                .matching("version_text|rejected|warming")?;
+            let is = |(name, version): (&String, &Option<String>)| {
+                stats.get(name).and_then(|value| value.as_str()) == version.as_deref()
+            };
+            let warming = stats.get("cluster_manager.warming_clusters");
+            if expected.iter().all(is) && warming.is_some_and(|number| *number == 0) {
+                break;
+            }
+            if begun.elapsed() > PATIENCE {
+                let log = self.envoy.problems().join("\n");
+                bail!("Envoy did not take {expected:?}, but has {stats:?}\n{log}");
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let nobody = Request::get("/").header("host", "settling.invalid");
+        self.settling.send_on_each(CONNECTIONS, &nobody)?;
+        Ok(())
+    }
+
     /// What the filter has counted.
     ///
     /// # Errors
     /// Envoy is gone.
     pub fn decisions(&self) -> Result<Counts> {
         decisions::counts(self.envoy.admin())
+    }
+}
+
+/// What the metrics of the subscription to a file begin with.
+fn stats_of(file: &str) -> String {
+    match file {
+        CDS => "cluster_manager.cds".to_owned(),
+        LDS => "listener_manager.lds".to_owned(),
+        RDS => format!("http.{LISTENER}.rds.{ROUTES}"),
+        _ => format!("extension_config_discovery.http_filter.{FILTER}"),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
+use std::process::Command;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use coalmine::Timestamp;
@@ -10,11 +11,56 @@ use coalmine_cli::example::{self, Promise};
 use coalmine_integration::client::Request;
 use coalmine_integration::decisions::{Decided, since};
 use coalmine_integration::workspace;
+use coalmine_manifests::envoy::{BOOTSTRAP, CDS, Form, LDS, PLUGIN, RDS};
 
 use crate::setting::{self, Setting};
 
 #[test]
 fn every_example_keeps_its_promises() {
+    keep_promises(Form::Static);
+}
+
+#[test]
+fn every_example_keeps_its_promises_in_watched_files() {
+    keep_promises(Form::Xds);
+}
+
+/// Envoy itself finds nothing to say against what is rendered, as it is checked in.
+#[test]
+fn every_rendered_example_passes_envoys_own_validation() {
+    let rendered = workspace::root().join("manifests/rendered");
+    let mut validated = 0;
+    for target in ["envoy", "envoy-xds"] {
+        for example in fs::read_dir(rendered.join(target)).unwrap() {
+            let example = example.unwrap().path();
+            let folder = tempfile::tempdir().unwrap();
+            for name in [BOOTSTRAP, CDS, LDS, RDS, PLUGIN] {
+                let Ok(text) = fs::read_to_string(example.join(name)) else {
+                    assert!(target == "envoy" && name != BOOTSTRAP && name != PLUGIN);
+                    continue;
+                };
+                // The paths are those of a machine that is configured.
+                let module = workspace::module_path();
+                let text = text.replace("/etc/coalmine/coalmine.wasm", module.to_str().unwrap());
+                let text = text.replace("/etc/coalmine", folder.path().to_str().unwrap());
+                let path = folder.path().join(name);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, text).unwrap();
+            }
+            let output = Command::new(&*setting::BINARY)
+                .args(["--mode", "validate", "-c"])
+                .arg(folder.path().join(BOOTSTRAP))
+                .output()
+                .unwrap();
+            let log = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{}: {log}", example.display());
+            validated += 1;
+        }
+    }
+    assert!(validated >= 24, "{validated}");
+}
+
+fn keep_promises(form: Form) {
     let folder = fs::read_dir(workspace::root().join("examples")).unwrap();
     let mut paths: Vec<_> = folder.map(|entry| entry.unwrap().path()).collect();
     paths.retain(|path| path.extension().is_some_and(|ending| ending == "yaml"));
@@ -27,7 +73,10 @@ fn every_example_keeps_its_promises() {
         // A proxy in front may say who the client is, so that promises about addresses can be sent.
         let mut setting = Setting::with(
             setting::read(&text),
-            |options| options.trusted_hops = 1,
+            |options| {
+                options.trusted_hops = 1;
+                options.form = form;
+            },
             |_, _| (),
         );
         for promise in &promises {

@@ -16,3 +16,4 @@ mod random;
 mod setting;
 #[path = "../../../tests/tables/mod.rs"]
 mod tables;
+mod watched;

@@ -1,8 +1,8 @@
 //! The listener: where requests come in, and the filters that they pass.
 
 use super::plugin::{ConfigSource, DiscoveredFilter, discovered_filter};
-use super::routes::{self, RouteConfiguration};
-use super::{Address, Empty, LISTENER, Named, Options, RDS, Typed};
+use super::routes::RouteConfiguration;
+use super::{Address, Empty, LISTENER, Named, Options, RDS, ROUTES, Typed};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -54,7 +54,7 @@ impl Routes {
     pub(super) fn watched(options: &Options) -> Self {
         Self::Rds {
             config_source: ConfigSource::watching(RDS, options),
-            route_config_name: routes::NAME,
+            route_config_name: ROUTES,
         }
     }
 }

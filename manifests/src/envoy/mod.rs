@@ -71,6 +71,9 @@ pub const FILTER: &str = "coalmine";
 /// The name of the listener.
 pub const LISTENER: &str = "ingress";
 
+/// The name of the routes.
+pub const ROUTES: &str = "canaries";
+
 /// Where Envoy finds listener, routes and clusters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Form {

@@ -1,13 +1,11 @@
 //! Routes: one virtual host for each canary, and in it one route for each variant.
 
+use super::ROUTES;
 use super::clusters::cluster_name;
 use coalmine::config::{Canaries, Canary};
 use coalmine::policy::host_names;
 use serde::Serialize;
 use std::collections::BTreeSet;
-
-/// The name of the routes.
-pub(super) const NAME: &str = "canaries";
 
 #[derive(Serialize)]
 pub(super) struct RouteConfiguration {
@@ -59,7 +57,7 @@ struct RouteAction {
 pub(super) fn routes(canaries: &Canaries) -> RouteConfiguration {
     let virtual_host = |canary| virtual_host(canary, &canaries.variant_header);
     RouteConfiguration {
-        name: NAME,
+        name: ROUTES,
         ignore_port_in_host_matching: true,
         virtual_hosts: canaries.canaries.iter().map(virtual_host).collect(),
     }
