@@ -64,7 +64,7 @@ fn examples_work() {
             tried += 1;
         }
     }
-    assert_eq!(tried, 16);
+    assert_eq!(tried, 17);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! it anew.
 
 mod docs;
+mod envoy_page;
 mod examples;
 mod explain;
 mod help;

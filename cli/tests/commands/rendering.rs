@@ -114,3 +114,54 @@ fn a_folder_that_cannot_be_written() {
     assert_eq!(ran.code, 3, "{ran}");
     assert!(ran.stderr.starts_with("error: cannot write "), "{ran}");
 }
+
+/// Every change but one of the bootstrap reaches a running Envoy, clusters before what names them.
+#[test]
+fn watched_files_are_replaced_in_an_order_that_loses_no_request() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path();
+    let sound = fs::read_to_string(data_folder().join("sound.yaml")).unwrap();
+    let other = "---
+apiVersion: coalmine.dev/v1alpha1
+kind: Canary
+metadata: {name: other}
+spec:
+  hosts: [other]
+  variants: {one: {endpoints: [\"127.0.0.1:1\"]}, two: {endpoints: [\"127.0.0.1:2\"]}}
+  default: one
+";
+    let check = |text: &str, expected: &[&str]| {
+        let mut command = command();
+        command.args(["render", "envoy", "-", "--xds", "--module", "/m.wasm", "-o"]);
+        let ran = run(command.arg(out), text);
+        assert_eq!(ran.code, 0, "{ran}");
+        let written = ran
+            .stderr
+            .lines()
+            .filter(|line| line.starts_with("wrote") || line.starts_with("replaced"));
+        let written: Vec<&str> = written
+            .map(|line| line.rsplit('/').next().unwrap())
+            .collect();
+        assert_eq!(written, expected, "{ran}");
+        assert!(!ran.stderr.contains("restart"), "{ran}");
+    };
+    let all = [
+        "envoy.yaml",
+        "cds.json",
+        "lds.json",
+        "rds.json",
+        "coalmine.json",
+    ];
+    check(&sound, &all);
+    check(&sound, &[]);
+    check(
+        &sound.replace("canary: 5%", "canary: 6%"),
+        &["coalmine.json"],
+    );
+    let both = format!("{sound}{other}");
+    check(&both, &["cds.json", "rds.json", "coalmine.json"]);
+    // Going, the clusters stay until nothing names them: at first they are as they were.
+    check(&sound, &["rds.json", "coalmine.json", "cds.json"]);
+    let cds = fs::read_to_string(out.join("xds/cds.json")).unwrap();
+    assert!(!cds.contains("other"));
+}

@@ -124,7 +124,7 @@ fn shift_ramps(canaries: &mut Canaries, from: Timestamp, to: i64) {
     }
 }
 
-fn broken_now(setting: &Setting, promise: &Promise) -> Option<String> {
+pub(crate) fn broken_now(setting: &Setting, promise: &Promise) -> Option<String> {
     let asked = &promise.request;
     let host = asked.host_among(&setting.canaries).unwrap();
     let mut request = Request::new(&asked.method, &asked.path).header("host", &*host);

@@ -13,6 +13,7 @@ mod hostile;
 mod metrics;
 mod ramps;
 mod random;
+mod requests;
 mod setting;
 #[path = "../../../tests/tables/mod.rs"]
 mod tables;

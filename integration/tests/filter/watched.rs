@@ -6,6 +6,7 @@ use coalmine::config::Canaries;
 use coalmine_integration::client::Request;
 use coalmine_integration::load::Load;
 use coalmine_integration::stand;
+use coalmine_integration::upstream::Upstream;
 use coalmine_manifests::envoy::Form;
 
 use crate::setting::{PATIENCE, Setting, USUAL, end_without_failures, read, user, variant};
@@ -58,7 +59,7 @@ fn canaries_and_variants_come_and_go_without_a_restart_or_a_failed_request() {
     let alone = &setting.canaries;
     let mut with_third = third(alone);
     let spec = &mut with_third.canaries[0].spec;
-    let third_upstream = coalmine_integration::upstream::Upstream::start("shop/third").unwrap();
+    let third_upstream = Upstream::start("shop/third").unwrap();
     let last = spec.variants.iter_mut().find(|(name, _)| name == "third");
     last.unwrap().1.endpoints = vec![third_upstream.address().to_string()];
     let mut everything = with_third.clone();
@@ -85,12 +86,10 @@ fn canaries_and_variants_come_and_go_without_a_restart_or_a_failed_request() {
         load.wait_for(50, PATIENCE).unwrap();
 
         // The same variant somewhere else.
-        let fresh = stand::upstreams(&mut moved).unwrap();
+        let elsewhere = stand::upstreams(&mut moved).unwrap();
         stand.change(&moved).unwrap();
         load.wait_for(50, PATIENCE).unwrap();
-        let answer = client.send(&user(1)).unwrap();
-        let reached: Vec<_> = fresh.iter().map(|upstream| upstream.address()).collect();
-        assert!(!reached.is_empty() && answer.status == 200);
+        assert!(elsewhere.iter().all(|upstream| upstream.requests() > 0));
         stand.change(alone).unwrap();
         load.wait_for(50, PATIENCE).unwrap();
     }

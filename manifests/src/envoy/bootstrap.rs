@@ -30,7 +30,7 @@ pub(super) struct Bootstrap {
 pub(super) enum Resources {
     /// In the bootstrap itself, for as long as Envoy runs.
     StaticResources {
-        listeners: [Listener; 1],
+        listeners: Vec<Listener>,
         clusters: Vec<Cluster>,
     },
     /// In files that Envoy watches.

@@ -31,6 +31,7 @@ pub fn change(before: &[File], after: &[File]) -> Result<Vec<Step>, Error> {
     let names = |clusters: &[Value]| clusters.iter().map(name).collect::<BTreeSet<_>>();
     let (old_names, new_names) = (names(&old), names(&new));
     let gone = |cluster: &Value| !new_names.contains(&name(cluster));
+    let known = new.iter().all(|cluster| old.contains(cluster));
     let leaving: Vec<Value> = old.into_iter().filter(gone).collect();
 
     let mut steps: Vec<Step> = find(after, BOOTSTRAP)
@@ -42,6 +43,7 @@ pub fn change(before: &[File], after: &[File]) -> Result<Vec<Step>, Error> {
             steps.push(Step::Write(cds));
             None
         }
+        Some(cds) if known => Some(cds),
         Some(cds) => {
             let both = new.into_iter().chain(leaving).filter_map(typed).collect();
             steps.push(Step::Write(file(CDS, both)?));
@@ -143,11 +145,7 @@ mod tests {
             &["a", "b", "c"],
             "envoy cds:a,b,c settle lds rds coalmine",
         );
-        check(
-            &there,
-            &["a"],
-            "envoy cds:a,b lds rds coalmine settle cds:a",
-        );
+        check(&there, &["a"], "envoy lds rds coalmine settle cds:a");
         check(
             &there,
             &["c"],

@@ -144,7 +144,7 @@ pub fn render(canaries: &Canaries, options: &Options) -> Result<Vec<File>, Error
         Form::Static => {
             let listener = listener::listener(Routes::RouteConfig(routes), options);
             let resources = Resources::StaticResources {
-                listeners: [listener],
+                listeners: vec![listener],
                 clusters,
             };
             (resources, Vec::new())
