@@ -74,8 +74,23 @@ pub enum Step<'s> {
         /// Whether it matches.
         matches: bool,
     },
+    /// What a condition of the rule that was told last finds, each condition before its parts, in
+    /// the order written. Every part is looked at, also where an earlier one has settled the rule.
+    Condition {
+        /// Whether the request fulfils it.
+        matches: bool,
+        /// The values it tests, none if nothing was sent; `None` for a condition of conditions.
+        values: Option<&'s [&'s [u8]]>,
+    },
     /// The part of the line that a variant has at this moment.
     Part(Part),
+    /// There is no unit at a place where it is looked for.
+    NoUnitAt {
+        /// Header, cookie or query parameter, and its name.
+        at: (Source, &'s [u8]),
+        /// Whether it was sent, with nothing in it.
+        empty: bool,
+    },
     /// The unit was found.
     Unit {
         /// Where; `None` for the client's address and an issued unit.
@@ -236,6 +251,9 @@ fn matched<'p, R: Request>(
                 rule,
                 matches: found == Some(rule),
             });
+            canary.rules.observe(rule, values, &mut |matches, values| {
+                observer.step(Step::Condition { matches, values });
+            });
         }
     }
     let rule = found?;
@@ -270,6 +288,10 @@ fn draw<R: Request>(
         if let Some(unit) = values.first_filled(*slot) {
             return by_unit(unit, Some(*slot), observer);
         }
+        observer.step(Step::NoUnitAt {
+            at: canary.reads.describe(*slot),
+            empty: values.present() & slot.bit() != 0,
+        });
     }
     observer.step(Step::NoUnit(canary.when_no_unit));
     let nothing = Drawn {

@@ -102,18 +102,29 @@ pub fn read(files: &Files) -> Result<Vec<Source>, Unread> {
     let mut seen = BTreeSet::new();
     let mut sources = Vec::with_capacity(paths.len());
     for path in paths {
-        let name = path.display().to_string();
         if !seen.insert(fs::canonicalize(&path).unwrap_or_else(|_| path.clone())) {
             continue;
         }
-        sources.push(if name == "-" {
-            source(STANDARD_INPUT.to_owned(), standard_input()?)?
-        } else {
-            let bytes = fs::read(&path).map_err(|error| unreadable(&name, &error))?;
-            source(name, bytes)?
-        });
+        sources.push(one(&path)?);
     }
     Ok(sources)
+}
+
+/// The text of one file, or of standard input for `-`.
+///
+/// # Errors
+/// It cannot be read, or is no text.
+pub fn text(path: &Path) -> Result<String, Unread> {
+    Ok(one(path)?.text)
+}
+
+fn one(path: &Path) -> Result<Source, Unread> {
+    let name = path.display().to_string();
+    if name == "-" {
+        return source(STANDARD_INPUT.to_owned(), standard_input()?);
+    }
+    let bytes = fs::read(path).map_err(|error| unreadable(&name, &error))?;
+    source(name, bytes)
 }
 
 fn in_folder(folder: &Path) -> Result<Vec<PathBuf>, Unread> {

@@ -5,6 +5,9 @@ use super::table::Table;
 use crate::{Request, bytes};
 use regex_lite::Regex;
 
+/// Is told whether a condition matches, and the values it tests, if it tests any.
+pub(crate) type Tell<'t> = dyn FnMut(bool, Option<&[&[u8]]>) + 't;
+
 /// A condition, compiled.
 #[derive(Debug)]
 pub(crate) enum Condition {
@@ -43,6 +46,28 @@ impl Condition {
             Self::Path(test) => test.passes(values.path, values),
             Self::Method(test) => test.passes(values.method, values),
             Self::Host(test) => test.passes(values.host.as_bytes(), values),
+        }
+    }
+
+    /// Tells what each condition finds, itself before its parts: whether it matches, and the values
+    /// that it tests, if it tests any. For explanations, once the decision has been made: regexes
+    /// look at as much of the request as one decision may, each time anew.
+    pub(super) fn observe<R: Request>(&self, values: &Values<'_, R>, tell: &mut Tell<'_>) {
+        values.match_anew();
+        let matches = self.matches(values);
+        match self {
+            Self::All(parts) | Self::Any(parts) => {
+                tell(matches, None);
+                parts.iter().for_each(|part| part.observe(values, tell));
+            }
+            Self::Not(part) => {
+                tell(matches, None);
+                part.observe(values, tell);
+            }
+            Self::Value(slot, _) => tell(matches, Some(&values.all(*slot))),
+            Self::Path(_) => tell(matches, Some(&[values.path])),
+            Self::Method(_) => tell(matches, Some(&[values.method])),
+            Self::Host(_) => tell(matches, Some(&[values.host.as_bytes()])),
         }
     }
 

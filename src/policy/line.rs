@@ -124,6 +124,20 @@ impl Line {
         })
     }
 
+    /// The least share with which a variant owns a position; `None` if no share reaches it.
+    pub(super) fn least_share(&self, variant: VariantId, position: Position) -> Option<Share> {
+        let mut territories = self.territories.iter();
+        let territory = territories.find(|territory| territory.variant == variant)?;
+        let before = match territory.grows {
+            Growth::From(start) => position.millionths().checked_sub(start)?,
+            Growth::FromTheEnd => Share::ALL
+                .millionths()
+                .checked_sub(position.millionths())?
+                .checked_sub(1)?,
+        };
+        Share::from_millionths(before.checked_add(1)?)
+    }
+
     /// Who owns a position.
     pub(crate) fn owner(
         position: Position,

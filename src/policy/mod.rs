@@ -32,6 +32,7 @@ pub(crate) use reads::{MAX_SLOTS, Sent, Slot, Values};
 pub(crate) use rules::{RuleOutcome, Rules};
 
 use crate::Reason;
+use crate::bucket::{Position, Share};
 use crate::config::{Canaries, WhenNoUnit};
 use hosts::Hosts;
 use reads::Reads;
@@ -138,6 +139,12 @@ impl CanaryPolicy {
     /// The variant for whoever is not drawn, pinned or ruled elsewhere.
     pub fn default_variant(&self) -> VariantId {
         self.default
+    }
+
+    /// The least share with which a variant owns a position; `None` if no share reaches it. (The
+    /// variant's `max` may still stand in the way.)
+    pub fn least_share(&self, variant: VariantId, position: Position) -> Option<Share> {
+        self.line.least_share(variant, position)
     }
 
     /// The cookie that carries an issued unit, where one is issued.

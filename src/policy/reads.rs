@@ -164,6 +164,11 @@ impl<R> Values<'_, R> {
         }
         left.is_some()
     }
+
+    /// Gives regexes back what they have looked at.
+    pub(super) fn match_anew(&self) {
+        self.regex_input.set(MAX_REGEX_INPUT);
+    }
 }
 
 impl<'r, R: Request> Values<'r, R> {
@@ -246,17 +251,19 @@ impl<'r, R: Request> Values<'r, R> {
         test(first) || (self.repeated & slot.bit() != 0 && self.any_repeated(slot, &mut test))
     }
 
-    /// The rare case: another pass over the request.
+    /// The rare case: another pass over the request, for all values behind the first.
     #[cold]
     fn any_repeated(&self, slot: Slot, test: &mut dyn FnMut(&'r [u8]) -> bool) -> bool {
         let (source, wanted) = self.reads.describe(slot);
+        let mut first = true;
+        let mut test = |value| !core::mem::take(&mut first) && test(value);
         self.request.headers().any(|(name, value)| match source {
             Source::Header => name == wanted && test(value),
             Source::Cookie => {
                 name == b"cookie"
                     && pairs_of_cookie(value)
                         .filter_map(|pair| value_in_pair(pair, wanted))
-                        .any(&mut *test)
+                        .any(&mut test)
             }
             Source::Query => {
                 name == b":path"
@@ -264,6 +271,16 @@ impl<'r, R: Request> Values<'r, R> {
                         .any(|(name, value)| name == wanted && test(value))
             }
         })
+    }
+
+    /// Every value of a slot, in the order sent.
+    pub(super) fn all(&self, slot: Slot) -> Vec<&'r [u8]> {
+        let mut all = Vec::new();
+        self.any(slot, |value| {
+            all.push(value);
+            false
+        });
+        all
     }
 
     /// The first value of a slot that is not empty.

@@ -7,7 +7,7 @@
 //! property test holds them to.
 
 use super::VariantId;
-use super::condition::Condition;
+use super::condition::{Condition, Tell};
 use super::line::FixedShares;
 use super::reads::{Slot, Values};
 use super::table::Table;
@@ -85,6 +85,18 @@ impl Rules {
 
     pub(crate) fn outcome(&self, rule: usize) -> Option<&RuleOutcome> {
         self.rules.get(rule).map(|rule| &rule.outcome)
+    }
+
+    /// Tells what each condition of a rule finds, see [`Condition::observe`].
+    pub(crate) fn observe<R: Request>(
+        &self,
+        rule: usize,
+        values: &Values<'_, R>,
+        tell: &mut Tell<'_>,
+    ) {
+        if let Some(rule) = self.rules.get(rule) {
+            rule.condition.observe(values, tell);
+        }
     }
 
     /// The first rule that matches.

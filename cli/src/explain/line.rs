@@ -1,6 +1,6 @@
 //! The line, drawn to scale.
 
-use super::trace::Territory;
+use super::explanation::Territory;
 use coalmine::bucket::POSITIONS;
 
 /// How many characters the line is long where there is room, which makes them 15,625 positions each.
@@ -71,6 +71,7 @@ mod tests {
                         share: String::new(),
                         start,
                         end,
+                        owns_unit_from: None,
                     })
                     .collect();
                 let dots = cells - line.chars().filter(|cell| *cell != '~').count();

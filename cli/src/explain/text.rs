@@ -1,34 +1,36 @@
 //! The explanation for people: one paragraph for each step that was reached.
 
-use super::line;
-use super::trace::{Explanation, Outcome, Pins, Rule, Unit};
-use coalmine::bucket::POSITIONS;
+use super::explanation::{Answered, Explanation, Outcome, Pins, Rule, Tried, Unit};
+use super::paint::Paint;
+use super::{line, words};
+use coalmine::bucket::{POSITIONS, Share};
 use coalmine::config::WhenNoUnit;
 
 /// Where what belongs to a step begins.
 const INDENT: usize = 10;
 
 /// `columns` is how wide the terminal is, if there is one.
-pub(super) fn text(explanation: &Explanation, columns: Option<usize>) -> String {
+pub(super) fn text(explanation: &Explanation, columns: Option<usize>, paint: Paint) -> String {
     let mut page = Page {
         text: String::new(),
         room: columns.map(|columns| columns.saturating_sub(INDENT)),
+        paint,
     };
-    page.step("request", &explanation.request);
+    let host = words::harmless(&explanation.host);
+    page.step("request", &words::harmless(&explanation.request));
     page.step("at", &explanation.at.to_string());
     match (&explanation.canary, &explanation.decision) {
         (Some(canary), Some(decision)) => {
-            let scope = format!("canary {canary} governs {}", explanation.host);
-            page.step("scope", &scope);
+            page.step("scope", &format!("canary {canary} governs {host}"));
             way(explanation, decision, &mut page);
         }
-        _ => page.step(
-            "scope",
-            &format!(
-                "no canary governs {}: the request is not touched",
-                explanation.host
-            ),
-        ),
+        _ => {
+            let untouched = format!("no canary governs {host}: the request is not touched");
+            page.step("scope", &untouched);
+        }
+    }
+    if let Some(answered) = &explanation.answered {
+        page.step("answered", &self::answered(answered, paint));
     }
     page.text
 }
@@ -37,12 +39,14 @@ struct Page {
     text: String,
     /// How many characters there are behind the indent, if that is known.
     room: Option<usize>,
+    paint: Paint,
 }
 
 impl Page {
     /// The first line of a step.
     fn step(&mut self, name: &str, line: &str) {
-        self.text.push_str(&format!("{name:<INDENT$}{line}\n"));
+        let name = self.paint.faint(&format!("{name:<INDENT$}"));
+        self.text.push_str(&format!("{name}{line}\n"));
     }
 
     /// A further line of it.
@@ -57,13 +61,22 @@ fn way(explanation: &Explanation, decision: &Outcome, page: &mut Page) {
     pins(explanation.pins.as_ref(), page);
     rules(&explanation.rules, page);
     shares(explanation, decision, page);
-    page.step(
-        "decision",
-        &format!("{}, reason {}", decision.variant, decision.reason),
-    );
+    let variant = page.paint.strong(&decision.variant);
+    let decided = format!("{variant}, reason {}", decision.reason);
+    page.step("decision", &decided);
+    if let Some(next) = &explanation.next {
+        let next = format!("gets {} from {} on, by the ramp", next.variant, next.at);
+        page.step("next", &next);
+    }
     page.step("header", &header(decision));
     if let Some(cookie) = &decision.set_cookie {
         page.step("response", &format!("set-cookie: {cookie}"));
+    }
+    let mut name = "unknown";
+    for place in &explanation.unknown {
+        let line = format!("{place}: the log does not carry it, and it could change the answer");
+        page.step(name, &line);
+        name = "";
     }
 }
 
@@ -80,28 +93,78 @@ fn pins(pins: Option<&Pins>, page: &mut Page) {
     let mut named = false;
     for pin in &pins.sent {
         let meaning = match (pin.known, pin.word.trim()) {
-            (false, _) => "which is neither a variant nor never, so it counts for nothing",
-            (true, "never") => "which beats every other pin: the default serves",
-            (true, _) if named => "but the first pin that names a variant counts",
-            (true, _) => "which names a variant",
+            (false, _) => format!(
+                "which is none of {}, so it counts for nothing",
+                pins.words.join(", ")
+            ),
+            (true, "never") => "which beats every other pin: the default serves".to_owned(),
+            (true, _) if named => "but the first pin that names a variant counts".to_owned(),
+            (true, _) => "which names a variant".to_owned(),
         };
         named |= pin.known;
-        page.step(name, &format!("{} says {:?}, {meaning}", pin.at, pin.word));
+        let says = format!("{} says {}, {meaning}", pin.at, words::value(&pin.word));
+        page.step(name, &says);
         name = "";
+    }
+    let sent = |place: &&String| pins.sent.iter().any(|pin| pin.at == **place);
+    let not_sent: Vec<&str> = pins
+        .looked_in
+        .iter()
+        .filter(|place| !sent(place))
+        .map(String::as_str)
+        .collect();
+    // Behind `never` nothing is looked at.
+    let never = pins.sent.iter().any(|pin| pin.word.trim() == "never");
+    if !never && !not_sent.is_empty() {
+        page.more(&format!("none in {}", not_sent.join(" or ")));
     }
 }
 
 fn rules(rules: &[Rule], page: &mut Page) {
     let mut name = "rules";
     for rule in rules {
-        let Rule { when, gives, .. } = rule;
-        let verdict = if rule.matches {
-            format!("yes, which gives {gives}")
-        } else {
-            "no".to_owned()
+        let verdict = page.paint.verdict(rule.matches);
+        let gives = match rule.matches {
+            true => format!(", which gives {}", rule.gives),
+            false => String::new(),
         };
-        page.step(name, &format!("{}: {when}? {verdict}", rule.name));
+        let found = match &rule.when.found {
+            Some(values) => format!(": {}", words::found(values)),
+            None => String::new(),
+        };
+        let line = format!("{}: {}? {verdict}{found}{gives}", rule.name, rule.when.says);
+        page.step(name, &line);
+        parts(&rule.when, 1, page);
+        if rule.when.matches != rule.matches {
+            page.more(
+                "  its regexes were not tried: those before it took all that they may look at",
+            );
+        }
         name = "";
+    }
+}
+
+/// What each part of a condition found.
+fn parts(tried: &Tried, depth: usize, page: &mut Page) {
+    let indent = "  ".repeat(depth);
+    for part in &tried.parts {
+        let verdict = match part.matches {
+            true => page.paint.verdict(true),
+            false => format!("{} ", page.paint.verdict(false)),
+        };
+        // `not` of one test is read in one line.
+        let (found, inner) = match part.parts.as_slice() {
+            [only] if only.found.is_some() && part.says.starts_with("not ") => (&only.found, None),
+            _ => (&part.found, Some(part)),
+        };
+        let found = match found {
+            Some(values) => format!(": {}", words::found(values)),
+            None => String::new(),
+        };
+        page.more(&format!("{indent}{verdict} {}{found}", part.says));
+        if let Some(inner) = inner {
+            parts(inner, depth.saturating_add(1), page);
+        }
     }
 }
 
@@ -137,7 +200,7 @@ fn shares(explanation: &Explanation, decision: &Outcome, page: &mut Page) {
         page.step(name, &line);
         name = "";
     }
-    let rest = coalmine::bucket::Share::from_millionths(rest).unwrap_or_default();
+    let rest = Share::from_millionths(rest).unwrap_or_default();
     page.more(&format!(". the default, {rest}"));
     let Some(unit) = &explanation.unit else {
         page.more("nobody is drawn, because no variant has a share");
@@ -147,16 +210,30 @@ fn shares(explanation: &Explanation, decision: &Outcome, page: &mut Page) {
     let [line, pointer] = line::draw(parts, unit.position, page.room);
     page.step("line", &line);
     page.more(&pointer);
+    for part in parts {
+        if let Some(least) = &part.owns_unit_from {
+            page.more(&format!("in {} from a share of {least} on", part.variant));
+        }
+    }
 }
 
 fn unit(unit: &Unit, draw: Option<&str>, page: &mut Page) {
-    let places = unit.looked_in.join(" or ");
     let mut name = "unit";
+    let passed = unit
+        .looked_in
+        .iter()
+        .take_while(|place| Some(*place) != unit.found_in.as_ref());
+    let passed: Vec<String> = passed
+        .map(|place| match unit.empty_in.contains(place) {
+            true => format!("{place} (sent, but empty)"),
+            false => place.clone(),
+        })
+        .collect();
     if let Some(what) = unit.when_no_unit {
-        let nowhere = if places.is_empty() {
+        let nowhere = if passed.is_empty() {
             "the canary looks for none".to_owned()
         } else {
-            format!("none in {places}")
+            format!("none in {}", passed.join(" or "))
         };
         let then = match (what, unit.position) {
             (WhenNoUnit::Default, _) => "the default serves",
@@ -169,9 +246,12 @@ fn unit(unit: &Unit, draw: Option<&str>, page: &mut Page) {
         };
         page.step(name, &format!("{nowhere}: {then}"));
         name = "";
+    } else if !passed.is_empty() {
+        page.step(name, &format!("none in {}", passed.join(" or ")));
+        name = "";
     }
     if let (Some(found_in), Some(value)) = (&unit.found_in, &unit.value) {
-        page.step(name, &format!("{found_in}: {value:?}"));
+        page.step(name, &format!("{found_in}: {}", words::value(value)));
     }
     if let Some(draw) = draw {
         page.more(&format!("drawn with --draw {draw}"));
@@ -200,5 +280,18 @@ fn header(decision: &Outcome) -> String {
         ("remove", ..) => format!("{name} is removed: the client sent it, and it is no evidence"),
         (_, false, _) => format!("{name}: {variant} is there already, so nothing is written"),
         (_, true, _) => "nothing is written, so Envoy takes the default route".to_owned(),
+    }
+}
+
+/// What the log says about who answered, and whether that is who was decided.
+pub(super) fn answered(answered: &Answered, paint: Paint) -> String {
+    let by = words::harmless(&answered.by);
+    match (&answered.variant, answered.agrees) {
+        (Some(variant), Some(true)) => format!("{by}: {variant}, as decided"),
+        (Some(variant), Some(false)) => {
+            format!("{by}: {}", paint.bad(&format!("{variant}, not as decided")))
+        }
+        (Some(variant), None) => format!("{by}: {variant}"),
+        (None, _) => format!("{by}: which variant this is, its name does not tell"),
     }
 }

@@ -1,141 +1,31 @@
 //! Watches the decision being made and keeps what it found.
 
-use super::words;
+use super::explanation::{Explanation, Outcome, Pin, Pins, Rule, Territory, Tried, Unit};
+use super::{next, words};
 use crate::outcome::Failure;
 use crate::request::{MadeUpMoment, MadeUpRequest, RequestArgs};
-use coalmine::config::{Canaries, Canary, UNIT_COOKIE, WhenNoUnit};
+use coalmine::bucket::{Bucket, Position};
+use coalmine::config::{Canaries, Canary, Condition, NEVER, UNIT_COOKIE, WhenNoUnit};
 use coalmine::policy::Part;
-use coalmine::{Decision, HeaderEdit, Observer, Policy, Step, Timestamp, decide_observed};
-use serde::Serialize;
-
-/// The whole way of a request, in the order of the steps; what was not reached is not there.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Explanation {
-    /// The request's line: method, host and path.
-    pub request: String,
-    /// When it comes.
-    pub at: Timestamp,
-    /// The host as it is compared.
-    pub host: String,
-    /// The canary that governs the host; none: the request is not touched.
-    pub canary: Option<String>,
-    /// Where a pin may be, and what was found there.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub pins: Option<Pins>,
-    /// The rules that were tried.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub rules: Vec<Rule>,
-    /// Whose part of the line is where.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub parts: Vec<Territory>,
-    /// Whether the shares follow a ramp, so that they depend on the time.
-    pub ramp: bool,
-    /// The unit, and where it falls.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub unit: Option<Unit>,
-    /// The random draw, where the decision needed one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub draw: Option<String>,
-    /// What was decided.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub decision: Option<Outcome>,
-}
-
-/// Pins that were looked for and found.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Pins {
-    /// Where one may be.
-    pub looked_in: Vec<String>,
-    /// What was sent.
-    pub sent: Vec<Pin>,
-}
-
-/// A pin that was sent.
-#[derive(Debug, Serialize)]
-pub struct Pin {
-    /// Where.
-    pub at: String,
-    /// What it says.
-    pub word: String,
-    /// Whether it is `never` or names a variant.
-    pub known: bool,
-}
-
-/// A rule that was tried.
-#[derive(Debug, Serialize)]
-pub struct Rule {
-    /// Its name.
-    pub name: String,
-    /// Its condition, in words.
-    pub when: String,
-    /// What it gives, in words.
-    pub gives: String,
-    /// Whether the request fulfils it.
-    pub matches: bool,
-}
-
-/// A variant's part of the line.
-#[derive(Debug, Serialize)]
-pub struct Territory {
-    /// The variant.
-    pub variant: String,
-    /// Its share, as a percentage.
-    pub share: String,
-    /// Its first position in millionths.
-    pub start: u32,
-    /// Behind its last position in millionths.
-    pub end: u32,
-}
-
-/// What is kept together, and where it falls.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Unit {
-    /// Where it was looked for.
-    pub looked_in: Vec<String>,
-    /// Where it was found or what was taken for it; none if there was no unit.
-    pub found_in: Option<String>,
-    /// The unit itself; none for a draw that is not kept.
-    pub value: Option<String>,
-    /// The 64-bit hash in hexadecimal: the bucket times 2^64.
-    pub hash: Option<String>,
-    /// Its position in millionths.
-    pub position: Option<u32>,
-    /// The salt it was hashed with.
-    pub salt: String,
-    /// What the canary says about requests without one, where that mattered.
-    pub when_no_unit: Option<WhenNoUnit>,
-}
-
-/// What was decided.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Outcome {
-    /// The variant that serves.
-    pub variant: String,
-    /// Why.
-    pub reason: String,
-    /// Whether it is the canary's default.
-    pub is_default: bool,
-    /// The header that carries a decision.
-    pub variant_header: String,
-    /// What happens to it: `keep`, `replace` or `remove`.
-    pub edit: &'static str,
-    /// Whether the client sent something in it.
-    pub client_sent_it: bool,
-    /// The `set-cookie` of the response, where a unit is issued.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub set_cookie: Option<String>,
-}
+use coalmine::{Decision, HeaderEdit, Moment, Observer, Policy, Step, VariantId, decide_observed};
 
 /// Decides about a request and keeps how.
 ///
 /// # Errors
 /// It is not clear which host is meant, or there is no entropy for a draw.
 pub fn explain_request(canaries: &Canaries, args: &RequestArgs) -> Result<Explanation, Failure> {
-    let policy = Policy::compile(canaries);
+    explain_compiled(canaries, &Policy::compile(canaries), args)
+}
+
+/// The same with canaries that are compiled already, for many requests.
+///
+/// # Errors
+/// As [`explain_request`].
+pub fn explain_compiled(
+    canaries: &Canaries,
+    policy: &Policy,
+    args: &RequestArgs,
+) -> Result<Explanation, Failure> {
     let host = args.host_among(canaries)?;
     let request = MadeUpRequest::new(args, &host);
     let moment = MadeUpMoment::new(args)?;
@@ -143,7 +33,7 @@ pub fn explain_request(canaries: &Canaries, args: &RequestArgs) -> Result<Explan
         canaries,
         explanation: Explanation {
             request: args.line(&host),
-            at: coalmine::Moment::now(&moment),
+            at: moment.now(),
             host,
             canary: None,
             pins: None,
@@ -153,28 +43,41 @@ pub fn explain_request(canaries: &Canaries, args: &RequestArgs) -> Result<Explan
             unit: None,
             draw: None,
             decision: None,
+            next: None,
+            unknown: Vec::new(),
+            answered: None,
         },
         canary: None,
         names: Vec::new(),
+        parts: Vec::new(),
         unit_cookie: None,
         client_sent_it: false,
+        position: None,
+        conditions: Vec::new(),
     };
-    let decision = decide_observed(&policy, &request, &moment, &mut watch);
-    let client_sent_it = watch.client_sent_it;
-    let mut explanation = watch.explanation;
-    explanation.draw = moment.draw_used();
-    if let (Some(unit), Some(draw)) = (&mut explanation.unit, &explanation.draw)
+    let decision = decide_observed(policy, &request, &moment, &mut watch);
+    watch.end_rule();
+    watch.explanation.draw = moment.draw_used();
+    if let (Some(unit), Some(_)) = (&mut watch.explanation.unit, &watch.explanation.draw)
         && unit.when_no_unit == Some(WhenNoUnit::Random)
     {
         // A draw that nobody keeps is no unit, but it falls on the line all the same.
-        let draw = u128::from_str_radix(draw, 16).unwrap_or_default();
-        let bucket = coalmine::bucket::Bucket::from_draw(draw);
+        let bucket = Bucket::from_draw(moment.draw());
         unit.hash = Some(format!("{:016x}", bucket.hash()));
         unit.position = Some(bucket.position().millionths());
         unit.found_in = Some("a random draw".to_owned());
     }
+    if let Some(decision) = &decision {
+        watch.say_least_shares(decision);
+        watch.explanation.next = watch
+            .canary
+            .filter(|canary| !canary.spec.ramp.is_empty())
+            .and_then(|canary| next::change(policy, canary, &request, &moment, decision));
+    }
+    let client_sent_it = watch.client_sent_it;
+    let mut explanation = watch.explanation;
     explanation.decision =
-        decision.map(|decision| outcome(&decision, &policy, args, client_sent_it));
+        decision.map(|decision| outcome(&decision, policy, args, client_sent_it));
     Ok(explanation)
 }
 
@@ -207,8 +110,13 @@ struct Watch<'c> {
     canary: Option<&'c Canary>,
     /// The variants' names in the byte order that their numbers follow.
     names: Vec<String>,
+    /// The variants whose parts of the line were told.
+    parts: Vec<VariantId>,
     unit_cookie: Option<String>,
     client_sent_it: bool,
+    position: Option<Position>,
+    /// What the conditions of the last rule found: whether they match, and the values they test.
+    conditions: Vec<(bool, Option<Vec<String>>)>,
 }
 
 impl Observer for Watch<'_> {
@@ -229,10 +137,21 @@ impl Observer for Watch<'_> {
                     });
                 }
             }
-            Step::Rule { rule, matches } => self.rule(rule, matches),
+            Step::Rule { rule, matches } => self.begin_rule(rule, matches),
+            Step::Condition { matches, values } => {
+                let values = values.map(|values| values.iter().map(|value| lossy(value)).collect());
+                self.conditions.push((matches, values));
+            }
             Step::Part(part) => self.part(part),
+            Step::NoUnitAt { at, empty } => {
+                let unit = self.unit();
+                if empty {
+                    unit.empty_in.push(words::place(at));
+                }
+            }
             Step::Unit { at, unit, bucket } => {
                 let found_in = at.map(words::place);
+                self.position = Some(bucket.position());
                 let known = self.unit();
                 known.found_in = found_in.or_else(|| taken(known.when_no_unit));
                 known.value = Some(lossy(unit));
@@ -246,8 +165,8 @@ impl Observer for Watch<'_> {
 
 impl Watch<'_> {
     fn enter(&mut self, name: &str) {
-        let found = self.canaries.canaries.iter();
-        self.canary = found.into_iter().find(|canary| canary.full_name() == name);
+        let mut found = self.canaries.canaries.iter();
+        self.canary = found.find(|canary| canary.full_name() == name);
         self.explanation.canary = Some(name.to_owned());
         let Some(canary) = self.canary else {
             return;
@@ -262,32 +181,74 @@ impl Watch<'_> {
             self.unit_cookie = Some(named.unwrap_or_else(|| UNIT_COOKIE.to_owned()));
         }
         if !spec.pins.is_empty() {
+            let never = [NEVER.to_owned()];
             self.explanation.pins = Some(Pins {
                 looked_in: words::pin_places(&spec.pins),
+                words: self.names.iter().chain(&never).cloned().collect(),
                 sent: Vec::new(),
             });
         }
     }
 
-    fn rule(&mut self, rule: usize, matches: bool) {
+    fn begin_rule(&mut self, rule: usize, matches: bool) {
+        self.end_rule();
         if let Some(rule) = self.canary.and_then(|canary| canary.spec.rules.get(rule)) {
             self.explanation.rules.push(Rule {
                 name: rule.name.clone(),
-                when: words::condition(&rule.when),
                 gives: words::outcome(&rule.outcome),
                 matches,
+                when: Tried {
+                    says: words::condition(&rule.when),
+                    matches,
+                    found: None,
+                    parts: Vec::new(),
+                },
             });
+        }
+    }
+
+    /// Puts what the conditions of the last rule found on their places.
+    fn end_rule(&mut self) {
+        let number = self.explanation.rules.len().checked_sub(1);
+        let written = self
+            .canary
+            .zip(number)
+            .and_then(|(canary, number)| canary.spec.rules.get(number));
+        if let (Some(written), Some(rule)) = (written, self.explanation.rules.last_mut())
+            && !self.conditions.is_empty()
+        {
+            rule.when = tried(&written.when, &mut self.conditions.drain(..));
         }
     }
 
     fn part(&mut self, part: Part) {
         let name = self.names.get(part.variant.index());
+        self.parts.push(part.variant);
         self.explanation.parts.push(Territory {
             variant: name.cloned().unwrap_or_default(),
             share: part.share.to_string(),
             start: part.start,
             end: part.start.saturating_add(part.share.millionths()),
+            owns_unit_from: None,
         });
+    }
+
+    /// From which share on each variant owns the unit's position.
+    fn say_least_shares(&mut self, decision: &Decision<'_>) {
+        let (Some(position), Some(canary)) = (self.position, self.canary) else {
+            return;
+        };
+        for (part, variant) in self.explanation.parts.iter_mut().zip(&self.parts) {
+            let mut variants = canary.spec.variants.iter();
+            let max = variants
+                .find(|(name, _)| *name == part.variant)
+                .and_then(|(_, variant)| variant.max);
+            part.owns_unit_from = decision
+                .canary
+                .least_share(*variant, position)
+                .filter(|share| max.is_none_or(|max| *share <= max))
+                .map(|share| share.to_string());
+        }
     }
 
     fn unit(&mut self) -> &mut Unit {
@@ -297,6 +258,7 @@ impl Watch<'_> {
             looked_in: canary
                 .map(|canary| words::unit_places(canary, unit_cookie))
                 .unwrap_or_default(),
+            empty_in: Vec::new(),
             found_in: None,
             value: None,
             hash: None,
@@ -304,6 +266,25 @@ impl Watch<'_> {
             salt: canary.map(Canary::salt).unwrap_or_default(),
             when_no_unit: None,
         })
+    }
+}
+
+/// A condition with what it and its parts found, which come in the order written.
+fn tried(
+    condition: &Condition,
+    found: &mut impl Iterator<Item = (bool, Option<Vec<String>>)>,
+) -> Tried {
+    let (matches, values) = found.next().unwrap_or_default();
+    let parts = match condition {
+        Condition::All(parts) | Condition::Any(parts) => parts.as_slice(),
+        Condition::Not(part) => std::slice::from_ref(part.as_ref()),
+        _ => &[],
+    };
+    Tried {
+        says: words::condition(condition),
+        matches,
+        found: values,
+        parts: parts.iter().map(|part| tried(part, found)).collect(),
     }
 }
 

@@ -3,6 +3,47 @@
 use coalmine::config::{Canary, Condition, Named, Outcome, Pins, Shares, Test, UnitSource};
 use coalmine::policy::Source;
 
+/// How many values of a list a condition names.
+const VALUES_SHOWN: usize = 8;
+
+/// How many characters of a value are shown.
+const CHARACTERS_SHOWN: usize = 100;
+
+/// What was sent, after "no: " and the like.
+pub(super) fn found(values: &[String]) -> String {
+    match values {
+        [] => "it was not sent".to_owned(),
+        [one] => format!("it is {}", value(one)),
+        [first, more @ ..] => {
+            let more: Vec<String> = more.iter().map(|one| value(one)).collect();
+            format!(
+                "it is {} and, sent again, {}",
+                value(first),
+                more.join(", ")
+            )
+        }
+    }
+}
+
+/// A value in quotes, with nothing in it that a terminal would act on.
+pub(super) fn value(value: &str) -> String {
+    let mut shown: String = value.chars().take(CHARACTERS_SHOWN).collect();
+    if shown.len() < value.len() {
+        shown.push('…');
+        return format!("{shown:?} ({} bytes)", value.len());
+    }
+    format!("{shown:?}")
+}
+
+/// A text without control characters, which a terminal would act on.
+pub(super) fn harmless(text: &str) -> String {
+    let harmless = |c: char| match c.is_control() {
+        true => c.escape_default().to_string(),
+        false => c.to_string(),
+    };
+    text.chars().map(harmless).collect()
+}
+
 /// A condition as one would say it.
 pub(super) fn condition(condition: &Condition) -> String {
     match condition {
@@ -40,8 +81,13 @@ fn test(test: &Test) -> String {
         Test::Suffix(value) => format!("ends with {value:?}"),
         Test::Contains(value) => format!("contains {value:?}"),
         Test::In(values) => {
-            let values: Vec<String> = values.iter().map(|value| format!("{value:?}")).collect();
-            format!("is {}", values.join(" or "))
+            let shown = values.iter().take(VALUES_SHOWN);
+            let mut shown: Vec<String> = shown.map(|value| format!("{value:?}")).collect();
+            match values.len().saturating_sub(VALUES_SHOWN) {
+                0 => {}
+                more => shown.push(format!("one of {more} more")),
+            }
+            format!("is {}", shown.join(" or "))
         }
         Test::Regex(value) => format!("matches /{value}/"),
         Test::Present(true) => "is there".to_owned(),

@@ -33,6 +33,8 @@ fn examples_work() {
     for copy in ["reviews.yaml", "canaries/reviews.yaml"] {
         fs::copy(data_folder().join("sound.yaml"), folder.path().join(copy)).unwrap();
     }
+    let log = r#"{"authority": "reviews", "uid": "alice"}"#;
+    fs::write(folder.path().join("access.log"), log).unwrap();
     let mut tried = 0;
     for command in [
         "validate",
@@ -64,7 +66,7 @@ fn examples_work() {
             tried += 1;
         }
     }
-    assert_eq!(tried, 17);
+    assert_eq!(tried, 21);
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod envoy_page;
 mod examples;
 mod explain;
 mod help;
+mod pages;
 mod rendering;
 mod run;
 mod shell;

@@ -1,0 +1,58 @@
+//! Pages of `docs/` whose commands are run, and give what the page shows.
+
+use crate::run::{command, run};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn page(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../docs")
+        .join(name)
+}
+
+/// Saves the page's configs under these names, in their order, and runs each of its commands; what
+/// stands below a command is its whole standard output. `UPDATE=1` writes the outputs anew.
+pub(crate) fn check_page(name: &str, files: &[&str], codes: &[i32]) {
+    let path = page(name);
+    let text = fs::read_to_string(&path).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut configs = text.split("```yaml\n").skip(1);
+    for file in files {
+        let config = configs.next().unwrap().split("```").next().unwrap();
+        fs::write(folder.path().join(file), config).unwrap();
+    }
+    let mut shown = String::new();
+    let mut ran_codes = Vec::new();
+    for (number, part) in text.split("```console\n").enumerate() {
+        if number == 0 {
+            shown.push_str(part);
+            continue;
+        }
+        let (block, rest) = part.split_once("```").unwrap();
+        shown.push_str("```console\n");
+        for line in block.lines().filter_map(|line| line.strip_prefix("$ ")) {
+            let arguments = line.strip_prefix("coalmine ").unwrap();
+            let arguments = shlex::split(arguments).unwrap();
+            let ran = run(command().args(arguments).current_dir(folder.path()), "");
+            assert!(ran.code < 2, "{name}: {line}: {ran}");
+            ran_codes.push(ran.code);
+            shown.push_str(&format!("$ {line}\n{}{}", ran.stdout, ran.stderr));
+        }
+        shown.push_str("```");
+        shown.push_str(rest);
+    }
+    assert_eq!(ran_codes, codes, "{name}");
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(&path, &shown).unwrap();
+    }
+    assert_eq!(
+        fs::read_to_string(&path).unwrap(),
+        shown,
+        "{name}: UPDATE=1 writes it anew"
+    );
+}
+
+#[test]
+fn explaining() {
+    check_page("explain.md", &["reviews.yaml"], &[0, 0, 0]);
+}
