@@ -3,7 +3,7 @@
 //! The arguments of a command stand in its own module, next to what is done with them.
 
 use crate::outcome::{Failure, Outcome};
-use crate::{explain, render, shell, validate};
+use crate::{explain, render, shell, simulate, validate};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -42,6 +42,8 @@ pub enum Command {
     Render(render::RenderArgs),
     /// Say which variant a request gets, and why, step by step
     Explain(explain::ExplainArgs),
+    /// Send a million users, or those of an access log, through canaries
+    Simulate(simulate::SimulateArgs),
     /// Print what a shell needs to complete commands and options
     Completions(shell::CompletionsArgs),
     /// Print or write manual pages
@@ -58,6 +60,7 @@ impl Command {
             Self::Validate(args) => validate::validate(args),
             Self::Render(args) => render::render(args),
             Self::Explain(args) => explain::explain(args),
+            Self::Simulate(args) => simulate::simulate(args),
             Self::Completions(args) => Ok(shell::completions(args)),
             Self::Man(args) => shell::man(args),
         }
@@ -68,6 +71,7 @@ impl Command {
         match self {
             Self::Validate(args) => args.output,
             Self::Explain(args) => args.output,
+            Self::Simulate(args) => args.output,
             Self::Render(_) | Self::Completions(_) | Self::Man(_) => Format::Table,
         }
     }

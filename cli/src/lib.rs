@@ -7,7 +7,7 @@
 //! |---|---|
 //! | [`args`] | the arguments, with the help that people read |
 //! | [`input`] | files, folders and standard input to canaries |
-//! | [`validate`], [`render`], [`explain`] | the commands |
+//! | [`validate`], [`render`], [`explain`], [`simulate`] | the commands |
 //! | [`place`] | where a problem of a rendered target stands in its file |
 //! | [`replace`] | a file replaced by an atomic rename |
 //! | [`request`] | a request made up from arguments |
@@ -27,6 +27,7 @@ pub mod replace;
 pub mod report;
 pub mod request;
 pub mod shell;
+pub mod simulate;
 pub mod validate;
 
 use args::Cli;

@@ -62,7 +62,7 @@ fn cookie(text: &str) -> Result<String, String> {
     }
 }
 
-fn time(text: &str) -> Result<Timestamp, String> {
+pub(crate) fn time(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse(text)
         .ok_or_else(|| "write RFC 3339 with an offset, like 2026-11-24T09:00:00Z".to_owned())
 }

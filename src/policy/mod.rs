@@ -31,9 +31,9 @@ pub use reads::Source;
 pub(crate) use reads::{MAX_SLOTS, Sent, Slot, Values};
 pub(crate) use rules::{RuleOutcome, Rules};
 
-use crate::Reason;
 use crate::bucket::{Position, Share};
 use crate::config::{Canaries, WhenNoUnit};
+use crate::{Reason, Timestamp};
 use hosts::Hosts;
 use reads::Reads;
 use table::Table;
@@ -111,6 +111,12 @@ impl Policy {
         &self.canaries
     }
 
+    /// The canary that governs a host, written as a client sends it.
+    pub fn canary_of(&self, host: &[u8]) -> Option<&CanaryPolicy> {
+        let mut buffer = HostName::buffer();
+        self.governing(&HostName::normalize(host, &mut buffer))
+    }
+
     pub(crate) fn governing(&self, host: &HostName<'_>) -> Option<&CanaryPolicy> {
         self.canaries.get(self.hosts.find(host)?)
     }
@@ -134,6 +140,16 @@ impl CanaryPolicy {
         self.variants
             .get(variant.index())
             .map_or("", |name| name.as_ref())
+    }
+
+    /// The names of its variants, in the order of their numbers.
+    pub fn variant_names(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.variants.iter().map(AsRef::as_ref)
+    }
+
+    /// The part of the line that each variant beside the default has at a time.
+    pub fn parts(&self, now: Timestamp) -> impl Iterator<Item = Part> {
+        self.line.parts(None, Some(now))
     }
 
     /// The variant for whoever is not drawn, pinned or ruled elsewhere.

@@ -153,7 +153,7 @@ fn explain_log(args: &ExplainArgs, log: &str) -> Result<Outcome, Failure> {
 }
 
 /// How wide the terminal is, in characters: what COLUMNS says comes first, as in other commands.
-fn columns() -> Option<usize> {
+pub(crate) fn columns() -> Option<usize> {
     let said = std::env::var("COLUMNS")
         .ok()
         .and_then(|columns| columns.parse().ok());

@@ -4,7 +4,7 @@ use crate::run::{command, run};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
@@ -29,7 +29,7 @@ fn pages() -> Vec<(PathBuf, String)> {
 }
 
 /// The fenced blocks of one language.
-fn blocks<'t>(text: &'t str, language: &str) -> Vec<&'t str> {
+pub(crate) fn blocks<'t>(text: &'t str, language: &str) -> Vec<&'t str> {
     let fence = format!("```{language}\n");
     let ends = text.split(fence.as_str()).skip(1);
     ends.map(|rest| rest.split("```").next().unwrap()).collect()

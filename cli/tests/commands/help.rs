@@ -14,6 +14,7 @@ fn every_command_explains_itself() {
         "render envoy",
         "render plugin",
         "explain",
+        "simulate",
         "completions",
         "man",
     ] {
@@ -35,12 +36,15 @@ fn examples_work() {
     }
     let log = r#"{"authority": "reviews", "uid": "alice"}"#;
     fs::write(folder.path().join("access.log"), log).unwrap();
+    let log = "{\"authority\": \"reviews\", \"user\": \"ada\"}\n";
+    fs::write(folder.path().join("access.jsonl"), log).unwrap();
     let mut tried = 0;
     for command in [
         "validate",
         "render envoy",
         "render plugin",
         "explain",
+        "simulate",
         "completions",
         "man",
     ] {
@@ -66,7 +70,7 @@ fn examples_work() {
             tried += 1;
         }
     }
-    assert_eq!(tried, 21);
+    assert_eq!(tried, 26);
 }
 
 #[test]

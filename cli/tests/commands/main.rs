@@ -12,4 +12,5 @@ mod pages;
 mod rendering;
 mod run;
 mod shell;
+mod simulate;
 mod validate;

@@ -66,6 +66,12 @@ pub(super) fn all(envoys: &[String]) -> Vec<Stage> {
             &[],
             Work::Tests(random_inputs),
         ),
+        stage(
+            "five million decisions a second",
+            false,
+            &[],
+            Work::Tests(simulation_speed),
+        ),
         stage("the module", false, &[Need::WasmTarget], Work::Own(module)),
         stage(
             "clippy on wasm32",
@@ -123,6 +129,15 @@ fn random_inputs(_: &Stage, _: &Step) -> Result<Command> {
         .args(["--package", "coalmine-filter", "--test", "filter"])
         .args(["--", "robust::", "random"])
         .env("COALMINE_FUZZ", "1000000");
+    Ok(command)
+}
+
+/// The floor under `coalmine simulate`, which a debug build cannot reach.
+fn simulation_speed(_: &Stage, _: &Step) -> Result<Command> {
+    let mut command = native_cargo();
+    command
+        .args(["test", "--release", "--package", "coalmine-analysis"])
+        .args(["--test", "speed"]);
     Ok(command)
 }
 

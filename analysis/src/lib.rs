@@ -1,0 +1,13 @@
+//! What a policy does to many requests. Pure.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`simulate`] | synthetic users or an access log through the filter's own `decide` |
+//! | [`interval`] | how far a share that was seen may be from the one that was asked |
+//! | [`plot`] | shares over time, for a terminal and as SVG |
+//! | [`sequence`] | numbers that look random and are the same every time |
+
+pub mod interval;
+pub mod plot;
+pub mod sequence;
+pub mod simulate;

@@ -1,0 +1,285 @@
+//! An access log, line by line.
+
+use super::{SimulateArgs, Simulated, host_of, made, meant};
+use crate::input::Input;
+use crate::outcome::Failure;
+use crate::request::MadeUpMoment;
+use coalmine::{Moment, Policy, Timestamp};
+use coalmine_analysis::simulate::{Mapping, Record, Watched};
+use indicatif::ProgressBar;
+use serde::Serialize;
+use serde_json::Value;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
+
+/// How many bad lines are shown.
+const SHOWN: usize = 5;
+
+/// A line that is longer is none of an access log.
+const LONGEST: u64 = 1 << 20;
+
+/// What was read of a log.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LogRead {
+    /// Lines with something on them, the header line of CSV apart.
+    pub lines: u64,
+    /// Those that are requests.
+    pub requests: u64,
+    /// Requests of hosts that no canary governs.
+    pub untouched: u64,
+    /// Requests without a time of their own: they came at --at, or now.
+    pub without_time: u64,
+    /// Lines that are no request.
+    pub bad: u64,
+    /// The first of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub first_bad: Vec<BadLine>,
+}
+
+/// A line that is no request.
+#[derive(Debug, Serialize)]
+pub struct BadLine {
+    /// From 1.
+    pub line: u64,
+    /// Why.
+    pub problem: String,
+}
+
+/// Reads the log and decides about each line as it comes.
+struct Reader<'r, 'p> {
+    mapping: Mapping,
+    fixed: Vec<(String, String)>,
+    host: Option<String>,
+    now: Timestamp,
+    watched: Watched<'p>,
+    read: LogRead,
+    /// Fields that were named by --map and have not been seen yet.
+    missing: Vec<String>,
+    bar: &'r ProgressBar,
+}
+
+pub(super) fn simulate(
+    args: &SimulateArgs,
+    path: &Path,
+    input: &Input,
+    policy: &Policy,
+) -> Result<Simulated, Failure> {
+    let meant = meant(args, &input.canaries, policy)?;
+    let host = match (&args.request.host, meant.as_slice()) {
+        (Some(host), _) => Some(host.clone()),
+        (None, [only]) => Some(host_of(only)),
+        _ => None,
+    };
+    let standard_input = path.as_os_str() == "-";
+    let name = path.display().to_string();
+    let unreadable =
+        |error: io::Error| Failure::cannot(format!("cannot read {name}: {error}; check the path"));
+    let (source, bytes): (Box<dyn Read>, u64) = if standard_input {
+        (Box::new(io::stdin()), 0)
+    } else {
+        let file = File::open(path).map_err(unreadable)?;
+        let bytes = file.metadata().map_or(0, |metadata| metadata.len());
+        (Box::new(file), bytes)
+    };
+    let bar = made::bar(bytes);
+    let source = BufReader::with_capacity(1 << 16, bar.wrap_read(source));
+    let mut reader = Reader {
+        mapping: Mapping::new(args.map.clone()),
+        fixed: args
+            .request
+            .header_list(host.as_deref().unwrap_or_default()),
+        host,
+        now: MadeUpMoment::new(&args.request)?.now(),
+        watched: Watched::new(policy, &input.canaries, args.seed),
+        read: LogRead::default(),
+        missing: args.map.iter().map(|map| map.field.clone()).collect(),
+        bar: &bar,
+    };
+    reader.read(source, path).map_err(unreadable)?;
+    bar.finish_and_clear();
+    finished(
+        reader,
+        &name,
+        meant.len() == input.canaries.canaries.len(),
+        &meant,
+    )
+}
+
+fn finished(
+    reader: Reader<'_, '_>,
+    name: &str,
+    all: bool,
+    meant: &[&coalmine::config::Canary],
+) -> Result<Simulated, Failure> {
+    let mut read = reader.read;
+    if let Some(field) = reader.missing.first() {
+        return Err(Failure::refused(format!(
+            "no line of {name} has the field `{field}` that --map names; check its spelling"
+        )));
+    }
+    if read.requests == 0 {
+        let why = match read.first_bad.first() {
+            Some(bad) => format!("line {}: {}", bad.line, bad.problem),
+            None => "it is empty".to_owned(),
+        };
+        return Err(Failure::refused(format!(
+            "no line of {name} is a request; {why}"
+        )));
+    }
+    let mut canaries = reader.watched.report();
+    read.untouched = canaries.first().map_or(0, |first| first.untouched);
+    if !all {
+        let names: Vec<String> = meant.iter().map(|canary| canary.full_name()).collect();
+        canaries.retain(|simulation| names.contains(&simulation.canary));
+    }
+    Ok(Simulated {
+        as_asked: canaries.iter().all(|canary| canary.as_asked),
+        canaries,
+        curves: Vec::new(),
+        log: Some(read),
+        speed: Vec::new(),
+    })
+}
+
+impl Reader<'_, '_> {
+    fn read(&mut self, mut source: impl BufRead, path: &Path) -> io::Result<()> {
+        let ending = path.extension().and_then(|ending| ending.to_str());
+        let csv = match ending {
+            Some("csv") => true,
+            Some("json" | "jsonl" | "ndjson") => false,
+            // JSON begins with a brace.
+            _ => {
+                let start = source.fill_buf()?.trim_ascii_start();
+                !start.starts_with(b"{")
+            }
+        };
+        if csv {
+            self.csv(source)
+        } else {
+            self.json(source)
+        }
+    }
+
+    fn json(&mut self, mut source: impl BufRead) -> io::Result<()> {
+        let mut line = Vec::new();
+        for number in 1.. {
+            line.clear();
+            if (&mut source).take(LONGEST).read_until(b'\n', &mut line)? == 0 {
+                break;
+            }
+            if line.len() as u64 == LONGEST && !line.ends_with(b"\n") {
+                self.bad(number, format!("it is longer than {LONGEST} bytes"));
+                skip_line(&mut source)?;
+                continue;
+            }
+            if line.trim_ascii().is_empty() {
+                continue;
+            }
+            match serde_json::from_slice::<Value>(&line) {
+                Ok(Value::Object(fields)) => {
+                    let mut record = Record::new();
+                    for (name, value) in fields {
+                        flatten(name, value, &mut record);
+                    }
+                    self.line(number, &record);
+                }
+                Ok(_) => self.bad(number, "it is no JSON object".to_owned()),
+                Err(error) => self.bad(number, format!("it is no JSON: {error}")),
+            }
+        }
+        Ok(())
+    }
+
+    fn csv(&mut self, source: impl Read) -> io::Result<()> {
+        let mut source = csv::Reader::from_reader(source);
+        let names = match source.headers() {
+            Ok(names) => names.clone(),
+            Err(error) => match error.into_kind() {
+                csv::ErrorKind::Io(error) => return Err(error),
+                _ => {
+                    self.bad(1, "the header line is not UTF-8".to_owned());
+                    return Ok(());
+                }
+            },
+        };
+        let mut values = csv::StringRecord::new();
+        loop {
+            let number = source.position().line();
+            match source.read_record(&mut values) {
+                Ok(false) => return Ok(()),
+                Ok(true) => {
+                    let pairs = names.iter().zip(&values);
+                    let record: Record = pairs
+                        .map(|(name, value)| (name.trim().to_owned(), value.to_owned()))
+                        .collect();
+                    self.line(number, &record);
+                }
+                Err(error) => match error.into_kind() {
+                    csv::ErrorKind::Io(error) => return Err(error),
+                    csv::ErrorKind::UnequalLengths {
+                        expected_len, len, ..
+                    } => {
+                        let problem = format!("it has {len} fields and not {expected_len}");
+                        self.bad(number, problem);
+                    }
+                    _ => self.bad(number, "it is not UTF-8".to_owned()),
+                },
+            }
+        }
+    }
+
+    fn line(&mut self, number: u64, record: &Record) {
+        let has = |field: &String| record.iter().any(|(name, _)| name == field);
+        self.missing.retain(|field| !has(field));
+        let request = self
+            .mapping
+            .request(record, &self.fixed, self.host.as_deref());
+        match request {
+            Ok(request) => {
+                self.read.lines += 1;
+                self.read.requests += 1;
+                self.read.without_time += u64::from(request.at.is_none());
+                let now = request.at.unwrap_or(self.now);
+                self.watched.decide(&request, now);
+            }
+            Err(problem) => self.bad(number, problem),
+        }
+    }
+
+    fn bad(&mut self, line: u64, problem: String) {
+        self.read.lines += 1;
+        self.read.bad += 1;
+        if self.read.first_bad.len() < SHOWN {
+            self.bar.tick();
+            self.read.first_bad.push(BadLine { line, problem });
+        }
+    }
+}
+
+fn skip_line(source: &mut impl BufRead) -> io::Result<()> {
+    let mut rest = Vec::new();
+    loop {
+        rest.clear();
+        let read = source.take(LONGEST).read_until(b'\n', &mut rest)?;
+        if read == 0 || rest.ends_with(b"\n") {
+            return Ok(());
+        }
+    }
+}
+
+/// Texts and numbers by their names; what is inside of objects under `outer.inner`.
+fn flatten(name: String, value: Value, record: &mut Record) {
+    match value {
+        Value::String(text) => record.push((name, text)),
+        Value::Number(number) => record.push((name, number.to_string())),
+        Value::Bool(truth) => record.push((name, truth.to_string())),
+        Value::Object(fields) => {
+            for (inner, value) in fields {
+                flatten(format!("{name}.{inner}"), value, record);
+            }
+        }
+        Value::Null | Value::Array(_) => {}
+    }
+}
