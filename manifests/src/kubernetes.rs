@@ -68,6 +68,37 @@ pub fn documents(files: &[File]) -> String {
     texts.join("---\n")
 }
 
+/// Whether an object may be called so: a DNS name in lower case (RFC 1123, section 2.1).
+pub fn is_name(text: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let part = |part: &str| {
+        !part.is_empty()
+            && part.bytes().all(inner)
+            && !part.starts_with('-')
+            && !part.ends_with('-')
+    };
+    text.len() <= 253 && text.split('.').all(part)
+}
+
+/// Whether Kubernetes takes it for a label (kubernetes.io, "Labels and Selectors").
+pub fn is_label(name: &str, value: &str) -> bool {
+    let word = |text: &str| {
+        let inner = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        let outer = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+        let bytes = text.as_bytes();
+        text.len() <= 63
+            && bytes.iter().all(|&b| inner(b))
+            && outer(bytes.first())
+            && outer(bytes.last())
+    };
+    let (prefix, name) = match name.split_once('/') {
+        Some((prefix, name)) => (Some(prefix), name),
+        None => (None, name),
+    };
+    let prefix = prefix.is_none_or(is_name);
+    prefix && word(name) && (value.is_empty() || word(value))
+}
+
 // === impl Provenance ===
 
 impl Provenance {
@@ -144,7 +175,7 @@ impl<S: Serialize> Manifest<S> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Manifest, Metadata, Origin, Provenance, documents};
+    use super::{Manifest, Metadata, Origin, Provenance, documents, is_label, is_name};
 
     fn provenance() -> Provenance {
         let from = |canary: &str, file: &str| {
@@ -211,5 +242,38 @@ metadata:
 spec: anything\n";
         let two = one.replace("name: a\n", "name: a\n  namespace: shop\n");
         assert_eq!(documents(&files), format!("{one}---\n{two}"));
+    }
+
+    #[test]
+    fn names_and_labels() {
+        for name in ["a", "coalmine-reviews", "7up", "a.b-c.d"] {
+            assert!(is_name(name), "{name}");
+        }
+        for name in ["", "A", "a_b", "-a", "a-", "a..b", "a b", &"a".repeat(254)] {
+            assert!(!is_name(name), "{name}");
+        }
+        let long = "a".repeat(63);
+        for (name, value) in [
+            ("version", "v1"),
+            ("app.kubernetes.io/version", "1.0_b-2"),
+            ("V", ""),
+            (&long, &long),
+        ] {
+            assert!(is_label(name, value), "{name}: {value}");
+        }
+        let longer = "a".repeat(64);
+        for (name, value) in [
+            ("", "v1"),
+            ("/version", "v1"),
+            ("a/b/c", "v1"),
+            ("UP/version", "v1"),
+            ("version", "v 1"),
+            ("version", "-v1"),
+            ("version", "*"),
+            ("version", &longer),
+            (&longer, "v1"),
+        ] {
+            assert!(!is_label(name, value), "{name}: {value}");
+        }
     }
 }

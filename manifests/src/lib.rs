@@ -6,11 +6,13 @@
 //! | where | what |
 //! |---|---|
 //! | [`envoy`] | plain Envoy: a bootstrap and a watched file with the plugin's config |
+//! | [`istio`] | Istio: the plugin, and the routes to the variants |
 //! | [`kubernetes`] | what all manifests for Kubernetes share: envelope, labels, provenance |
 //! | [`error`] | why something cannot be rendered |
 
 pub mod envoy;
 pub mod error;
+pub mod istio;
 pub mod kubernetes;
 
 pub use error::{Error, Problem};

@@ -18,7 +18,7 @@ mod write;
 
 pub use read::{Canaries, PLUGIN_KIND, read, read_json};
 pub use service::Service;
-pub use write::plugin_json;
+pub use write::{Plugin, plugin_json};
 
 use crate::Timestamp;
 use crate::bucket::Share;

@@ -37,9 +37,10 @@ impl From<Canary> for Document {
     }
 }
 
-#[derive(Serialize)]
+/// The plugin's config: every canary in one document, without what only manifests need.
+#[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Plugin<'c> {
+pub struct Plugin<'c> {
     api_version: &'static str,
     kind: &'static str,
     #[serde(skip_serializing_if = "is_usual")]
@@ -51,28 +52,34 @@ fn is_usual(variant_header: &&str) -> bool {
     *variant_header == VARIANT_HEADER
 }
 
-/// The plugin's config: every canary in one document, without what only manifests need.
+impl<'c> From<&'c Canaries> for Plugin<'c> {
+    fn from(canaries: &'c Canaries) -> Self {
+        let lean = |canary: &Canary| {
+            let mut canary = canary.clone();
+            canary.spec.service = None;
+            for (_, variant) in &mut canary.spec.variants {
+                *variant = Variant {
+                    max: variant.max,
+                    ..Variant::default()
+                };
+            }
+            canary
+        };
+        Self {
+            api_version: API_VERSION,
+            kind: PLUGIN_KIND,
+            variant_header: &canaries.variant_header,
+            canaries: canaries.canaries.iter().map(lean).collect(),
+        }
+    }
+}
+
+/// The [`Plugin`] as the text that the filter reads.
 ///
 /// # Errors
 /// None that a config made by [`read`](super::read()) can cause.
 pub fn plugin_json(canaries: &Canaries) -> Result<String, serde_json::Error> {
-    let lean = |canary: &Canary| {
-        let mut canary = canary.clone();
-        canary.spec.service = None;
-        for (_, variant) in &mut canary.spec.variants {
-            *variant = Variant {
-                max: variant.max,
-                ..Variant::default()
-            };
-        }
-        canary
-    };
-    serde_json::to_string(&Plugin {
-        api_version: API_VERSION,
-        kind: PLUGIN_KIND,
-        variant_header: &canaries.variant_header,
-        canaries: canaries.canaries.iter().map(lean).collect(),
-    })
+    serde_json::to_string(&Plugin::from(canaries))
 }
 
 /// A list of pairs as a map, in its order.

@@ -3,12 +3,15 @@
 //! | file | target |
 //! |---|---|
 //! | `envoy` | a plain Envoy |
+//! | `istio` | an Istio mesh |
 //! | `plugin` | the config of the filter alone |
 
 mod envoy;
+mod istio;
 mod plugin;
 
 pub use envoy::{EnvoyArgs, OnFailure};
+pub use istio::{ExtensionArgs, IstioArgs};
 pub use plugin::PluginArgs;
 
 use crate::args::EXIT_CODES;
@@ -17,7 +20,7 @@ use crate::outcome::{Failure, Outcome};
 use crate::place::placed;
 use crate::replace::{Replaced, replace};
 use clap::{Args, Subcommand};
-use coalmine_manifests::{Error, File};
+use coalmine_manifests::{Error, File, kubernetes};
 use std::fmt::Write;
 use std::path::Path;
 
@@ -35,6 +38,8 @@ pub struct RenderArgs {
 pub enum Target {
     /// For a plain Envoy: a bootstrap with routes and clusters, and the watched file that changes shares
     Envoy(EnvoyArgs),
+    /// For an Istio mesh: a WasmPlugin, and a VirtualService and DestinationRule for each canary
+    Istio(IstioArgs),
     /// The config of the filter alone, as JSON
     Plugin(PluginArgs),
 }
@@ -47,6 +52,7 @@ pub fn render(args: &RenderArgs) -> Result<Outcome, Failure> {
     match &args.target {
         Target::Plugin(args) => plugin::render(args),
         Target::Envoy(args) => envoy::render(args),
+        Target::Istio(args) => istio::render(args),
     }
 }
 
@@ -63,6 +69,20 @@ fn write(folder: &Path, files: &[File]) -> Result<(String, Vec<Replaced>), Failu
         all.push(replaced);
     }
     Ok((talk, all))
+}
+
+/// Objects for Kubernetes: written below a folder, one a file, or printed as one stream.
+fn objects(files: &[File], folder: Option<&Path>, mut talk: String) -> Result<Outcome, Failure> {
+    let mut data = String::new();
+    match folder {
+        Some(folder) => talk.push_str(&write(folder, files)?.0),
+        None => data = kubernetes::documents(files),
+    }
+    Ok(Outcome {
+        data,
+        talk,
+        ..Outcome::default()
+    })
 }
 
 /// Why a target cannot be rendered, drawn where it is missing.

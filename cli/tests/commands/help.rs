@@ -5,6 +5,10 @@ use insta::assert_snapshot;
 use std::fs;
 use std::process::Command;
 
+/// What `coalmine module push` may have printed.
+const MODULE: &str = "oci://registry.example.com/coalmine@sha256:\
+    0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
 #[test]
 fn every_command_explains_itself() {
     for command in [
@@ -12,6 +16,7 @@ fn every_command_explains_itself() {
         "validate",
         "render",
         "render envoy",
+        "render istio",
         "render plugin",
         "explain",
         "simulate",
@@ -42,6 +47,7 @@ fn examples_work() {
     for command in [
         "validate",
         "render envoy",
+        "render istio",
         "render plugin",
         "explain",
         "simulate",
@@ -64,6 +70,7 @@ fn examples_work() {
             let mut shell = Command::new("sh");
             shell
                 .args(["-c", &line.replace("coalmine ", &program)])
+                .env("MODULE", MODULE)
                 .current_dir(folder.path());
             let ran = run(&mut shell, "");
             assert_eq!(ran.code, 0, "{line}: {ran}");
