@@ -10,6 +10,7 @@ use coalmine_manifests::istio::{
 };
 use coalmine_manifests::kubernetes::documents;
 use coalmine_manifests::{Error, File};
+use examples::Example;
 use schemas::Schemas;
 use serde_json::{Value, json};
 
@@ -32,22 +33,12 @@ const LABELS: &str = "{stable: {labels: {version: v1}}, canary: {labels: {versio
 fn extension() -> Extension {
     let digest = "0123456789abcdef".repeat(4);
     let url = format!("oci://registry.example.com/coalmine@sha256:{digest}");
-    Extension {
-        kind: Kind::WasmPlugin,
-        name: "coalmine".to_owned(),
-        namespace: "istio-system".to_owned(),
-        placement: Placement::All,
-        module: Module::new(&url, None).unwrap(),
-        fail_strategy: FailStrategy::Open,
-        pull_secret: None,
-        pull_policy: None,
-        phase: None,
-        priority: None,
-    }
+    Extension::new(Module::new(&url, None).unwrap())
 }
 
 fn render(canaries: &Canaries, options: &Options) -> Result<Vec<File>, Error> {
-    istio::render(canaries, &examples::provenance(canaries), options)
+    let provenance = examples::provenance("reviews.yaml", "", canaries);
+    istio::render(canaries, &provenance, options)
 }
 
 fn routes(canaries: &Canaries, gateways: &[&str]) -> Vec<Value> {
@@ -127,7 +118,7 @@ fn istio_takes_every_example_with_every_option() {
         checked += files.len();
     };
     let all_gateways = ["mesh", "bookinfo/ingress", "ingress"].map(str::to_owned);
-    for (name, canaries) in examples::all() {
+    for Example { name, canaries, .. } in examples::all() {
         for extension in extensions() {
             let options = Options {
                 extension: Some(extension),
@@ -396,7 +387,7 @@ fn sidecars_gateways_and_waypoints() {
 
 #[test]
 fn the_plugins_config_is_what_plain_envoy_gets() {
-    for (name, canaries) in examples::all() {
+    for Example { name, canaries, .. } in examples::all() {
         let options = Options {
             extension: Some(extension()),
             routes: None,

@@ -2,9 +2,12 @@
 //!
 //! `UPDATE=1 cargo test -p coalmine-manifests` writes it anew; without it the test compares.
 
-use coalmine::config::Canaries;
-use coalmine::yaml::{self, Source};
-use coalmine_manifests::envoy::{self, Form, Options};
+mod examples;
+
+use coalmine_manifests::envoy::{self, Form};
+use coalmine_manifests::istio::{self, Extension, Module, Routes};
+use coalmine_manifests::{Error, File};
+use examples::Example;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -38,30 +41,39 @@ fn files_below(folder: &Path) -> BTreeMap<PathBuf, String> {
     files
 }
 
-fn canaries(path: &Path) -> Canaries {
-    let source = Source {
-        name: path.display().to_string(),
-        text: fs::read_to_string(path).unwrap(),
+/// A target: the name of its folder, and what it makes.
+type Target = (&'static str, fn(&Example) -> Result<Vec<File>, Error>);
+
+const TARGETS: &[Target] = &[
+    ("envoy", |example| envoy(example, Form::Static)),
+    ("envoy-xds", |example| envoy(example, Form::Xds)),
+    ("istio", istio),
+];
+
+fn envoy(example: &Example, form: Form) -> Result<Vec<File>, Error> {
+    let options = envoy::Options {
+        form,
+        ..envoy::Options::default()
     };
-    let (canaries, found) = yaml::read(&[source]);
-    assert!(found.is_empty(), "{}: {found:?}", path.display());
-    canaries
+    envoy::render(&example.canaries, &options)
+}
+
+fn istio(example: &Example) -> Result<Vec<File>, Error> {
+    let digest = "0123456789abcdef".repeat(4);
+    let module = format!("oci://registry.example.com/coalmine@sha256:{digest}");
+    let options = istio::Options {
+        extension: Some(Extension::new(Module::new(&module, None).unwrap())),
+        routes: Some(Routes::default()),
+    };
+    istio::render(&example.canaries, &example.provenance, &options)
 }
 
 fn rendered() -> BTreeMap<PathBuf, String> {
     let mut files = BTreeMap::new();
-    for entry in fs::read_dir(root().join("../examples")).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_none_or(|ending| ending != "yaml") {
-            continue;
-        }
-        for (target, form) in [("envoy", Form::Static), ("envoy-xds", Form::Xds)] {
-            let folder = PathBuf::from(target).join(path.file_stem().unwrap());
-            let options = Options {
-                form,
-                ..Options::default()
-            };
-            for file in envoy::render(&canaries(&path), &options).unwrap() {
+    for example in examples::all() {
+        for (target, render) in TARGETS {
+            let folder = PathBuf::from(target).join(&example.name);
+            for file in render(&example).unwrap() {
                 files.insert(folder.join(file.name), file.contents);
             }
         }

@@ -228,6 +228,26 @@ fn place(extension: &Extension) -> Place<'_> {
     }
 }
 
+// === impl Extension ===
+
+impl Extension {
+    /// The plugin for the whole of a mesh that is set up as Istio is by itself.
+    pub fn new(module: Module) -> Self {
+        Self {
+            kind: Kind::default(),
+            name: super::NAME.to_owned(),
+            namespace: "istio-system".to_owned(),
+            placement: Placement::default(),
+            module,
+            fail_strategy: FailStrategy::default(),
+            pull_secret: None,
+            pull_policy: None,
+            phase: None,
+            priority: None,
+        }
+    }
+}
+
 // === impl TargetRef ===
 
 impl TargetRef {

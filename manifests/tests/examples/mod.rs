@@ -3,21 +3,40 @@
 use coalmine::config::Canaries;
 use coalmine::yaml::{self, Source};
 use coalmine_manifests::kubernetes::{Origin, Provenance};
+use sha2::{Digest, Sha256};
 use std::fs;
 use std::path::Path;
 
-/// Every example by its name, in the order of their names.
-pub(crate) fn all() -> Vec<(String, Canaries)> {
+/// A file of `examples/`.
+pub(crate) struct Example {
+    /// Its name without ending.
+    pub(crate) name: String,
+    pub(crate) canaries: Canaries,
+    pub(crate) provenance: Provenance,
+}
+
+/// Every example, by the files' names.
+pub(crate) fn all() -> Vec<Example> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
     let mut all = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        if path.extension().is_some_and(|ending| ending == "yaml") {
-            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-            all.push((name, read(&fs::read_to_string(&path).unwrap())));
+        if path.extension().is_none_or(|ending| ending != "yaml") {
+            continue;
         }
+        let text = fs::read_to_string(&path).unwrap();
+        let canaries = read(&text);
+        all.push(Example {
+            name: path.file_stem().unwrap().to_str().unwrap().to_owned(),
+            provenance: provenance(
+                path.file_name().unwrap().to_str().unwrap(),
+                &text,
+                &canaries,
+            ),
+            canaries,
+        });
     }
-    all.sort_by(|one, other| one.0.cmp(&other.0));
+    all.sort_by(|one, other| one.name.cmp(&other.name));
     assert!(!all.is_empty());
     all
 }
@@ -33,13 +52,14 @@ pub(crate) fn read(text: &str) -> Canaries {
     canaries
 }
 
-/// A file for each canary, called after it; the hash says no more than that.
-pub(crate) fn provenance(canaries: &Canaries) -> Provenance {
-    let names = canaries.canaries.iter().map(|canary| canary.full_name());
-    let origin = |name: String| {
-        let file = format!("{name}.yaml");
-        let hash = format!("sha256:{:064x}", name.len());
-        (name, Origin { file, hash })
+/// All canaries come from one file.
+pub(crate) fn provenance(file: &str, text: &str, canaries: &Canaries) -> Provenance {
+    let digits = Sha256::digest(text.as_bytes());
+    let digits: Vec<String> = digits.iter().map(|byte| format!("{byte:02x}")).collect();
+    let origin = Origin {
+        file: file.to_owned(),
+        hash: format!("sha256:{}", digits.concat()),
     };
-    names.map(origin).collect()
+    let names = canaries.canaries.iter().map(|canary| canary.full_name());
+    names.map(|name| (name, origin.clone())).collect()
 }
