@@ -185,7 +185,9 @@ impl Edits<'_, '_> {
         added: Vec<(&str, Value)>,
     ) -> Result<(), Found> {
         let Some((first, last)) = entries.first().zip(entries.last()) else {
-            let all = added.into_iter().map(|(key, value)| (key.to_owned(), value));
+            let all = added
+                .into_iter()
+                .map(|(key, value)| (key.to_owned(), value));
             self.edits
                 .push((node.range.clone(), Value::Map(all.collect()).flow()));
             return Ok(());
@@ -245,7 +247,10 @@ impl Edits<'_, '_> {
         let mut parts = Vec::new();
         for (index, item) in items.iter().enumerate() {
             let start = match flow {
-                true => item.anchor.as_ref().map_or(item.range.start, |anchor| anchor.range.start),
+                true => item
+                    .anchor
+                    .as_ref()
+                    .map_or(item.range.start, |anchor| anchor.range.start),
                 false => layout::dash(self.text, node, items, index)?,
             };
             parts.push(start..self.text.end_of(item));
@@ -300,7 +305,10 @@ impl Edits<'_, '_> {
                 numbers.insert(anchor.number);
                 let after = &self.text.text[anchor.range.end..];
                 let spaces = after.len() - after.trim_start_matches(' ').len();
-                let range = anchor.range.start..anchor.range.end + spaces;
+                let last = after[spaces..].starts_with(['\r', '\n']);
+                let before =
+                    usize::from(last && self.text.text[..anchor.range.start].ends_with(' '));
+                let range = anchor.range.start - before..anchor.range.end + spaces;
                 self.edits.push((range, String::new()));
             }
         });
@@ -321,8 +329,9 @@ impl Edits<'_, '_> {
     /// The text with every edit made; of edits in each other the outermost counts, of two of the
     /// same place that fill it the first.
     fn written(mut self, lines: Range<usize>) -> String {
-        self.edits
-            .sort_by_key(|(range, _)| (range.start, !range.is_empty(), std::cmp::Reverse(range.end)));
+        self.edits.sort_by_key(|(range, _)| {
+            (range.start, !range.is_empty(), std::cmp::Reverse(range.end))
+        });
         let mut written = String::new();
         let mut at = lines.start;
         for (range, new) in &self.edits {

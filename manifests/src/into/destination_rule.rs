@@ -88,7 +88,9 @@ fn find(
     variant: &Variant,
 ) -> Result<Option<String>, Found> {
     let labels = variant.labels.iter();
-    let labels: BTreeMap<&str, &str> = labels.map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    let labels: BTreeMap<&str, &str> = labels
+        .map(|(key, value)| (key.as_str(), value.as_str()))
+        .collect();
     let mut alike = None;
     for rule in rules {
         let Some(spec) = rule.value.get("spec") else {
@@ -110,7 +112,10 @@ fn find(
                     Step::Index(index),
                     Step::Key("name"),
                 ];
-                let said: Vec<String> = labels.iter().map(|(key, value)| format!("{key}: {value}")).collect();
+                let said: Vec<String> = labels
+                    .iter()
+                    .map(|(key, value)| format!("{key}: {value}"))
+                    .collect();
                 return Err(task.error(
                     rule,
                     &path,
@@ -140,14 +145,23 @@ fn add(
         .iter()
         .map(|(name, variant)| {
             let labels = variant.labels.iter();
-            let labels = labels.map(|(key, value)| (key.clone(), Value::text(value))).collect();
+            let labels = labels
+                .map(|(key, value)| (key.clone(), Value::text(value)))
+                .collect();
             Value::map([("name", Value::text(*name)), ("labels", Value::Map(labels))])
         })
         .collect();
     let path = [Step::Key("spec"), Step::Key("subsets")];
     let no_block = || task.no_block(rule, &path, "subsets");
     let spec = rule.node.entry("spec").map(|spec| &spec.value);
-    let Some((spec, Kind::Map { entries, flow: false })) = spec.map(|spec| (spec, &spec.kind)) else {
+    let Some((
+        spec,
+        Kind::Map {
+            entries,
+            flow: false,
+        },
+    )) = spec.map(|spec| (spec, &spec.kind))
+    else {
         return Err(task.no_block(rule, &path[..1], "spec"));
     };
     let merged = || rule.value.at(&["spec", "subsets"]).is_some();
@@ -157,13 +171,20 @@ fn add(
                 return Err(no_block());
             };
             let first = layout::item_lines(text, &entry.value, items, 0)?;
-            let at = layout::above(text.text, first.start, next_line(text.text, entry.key_range.end));
+            let at = layout::above(
+                text.text,
+                first.start,
+                next_line(text.text, entry.key_range.end),
+            );
             let column = entry.value.range.start - first.start;
             (at, column, Value::List(subsets.clone()).block())
         }
         None if merged() => return Err(no_block()),
         None => {
-            let host = entries.iter().position(|entry| entry.key == "host").unwrap_or(0);
+            let host = entries
+                .iter()
+                .position(|entry| entry.key == "host")
+                .unwrap_or(0);
             let start = |index: usize| line_start(text.text, entries[index].key_range.start);
             let behind = next_line(text.text, text.end_of(&entries[host].value));
             let at = match text.text[..behind].ends_with('\n') {
@@ -172,16 +193,32 @@ fn add(
                 false => start(0),
             };
             let column = entries[0].key_range.start - start(0);
-            if !text.text[start(0)..start(0) + column].trim_start().is_empty() {
+            if !text.text[start(0)..start(0) + column]
+                .trim_start()
+                .is_empty()
+            {
                 return Err(layout::unusual(text, &entries[0].key_range));
             }
-            (at, column, Value::List(subsets.clone()).block_entry("subsets"))
+            (
+                at,
+                column,
+                Value::List(subsets.clone()).block_entry("subsets"),
+            )
         }
     };
     let indent = " ".repeat(column);
-    let lines: Vec<String> = lines.into_iter().map(|line| format!("{indent}{line}")).collect();
-    plan.insert(at, marker::enclosed(&target.name, &indent, &lines, text.line_break()));
-    if let Some(Value::Map(spec)) = plan.expected_of(rule).and_then(|value| value.entry_mut("spec")) {
+    let lines: Vec<String> = lines
+        .into_iter()
+        .map(|line| format!("{indent}{line}"))
+        .collect();
+    plan.insert(
+        at,
+        marker::enclosed(&target.name, &indent, &lines, text.line_break()),
+    );
+    if let Some(Value::Map(spec)) = plan
+        .expected_of(rule)
+        .and_then(|value| value.entry_mut("spec"))
+    {
         let mut all = subsets;
         if let Some(Value::List(there)) = spec.remove("subsets") {
             all.extend(there);
@@ -213,4 +250,3 @@ pub(super) fn warn_without_rule(task: &mut Task<'_>, manifest: &Manifest<'_>, ta
 }
 
 const HOSTS: &[Step<'_>] = &[Step::Key("spec"), Step::Key("hosts")];
-

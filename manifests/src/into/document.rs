@@ -231,7 +231,11 @@ impl<'t> Reader<'t> {
     fn node(&mut self, event: Event<'t>, span: Span, depth: usize) -> Result<Node, Found> {
         let start = bytes(&span);
         if depth > MAX_DEPTH {
-            return Err(self.refused(start, "too-deep", "this nests deeper than any manifest does"));
+            return Err(self.refused(
+                start,
+                "too-deep",
+                "this nests deeper than any manifest does",
+            ));
         }
         let number = event.anchor_id();
         // It comes before what is in the node.

@@ -28,20 +28,26 @@ const MAX_MATCHES: usize = 128;
 const MAX_HEADERS: usize = 16;
 
 /// Plans the twins in every route.
-pub(super) fn twins(task: &mut Task<'_>, manifests: &[Manifest<'_>], plans: &mut [Plan]) -> Result<(), Found> {
+pub(super) fn twins(
+    task: &mut Task<'_>,
+    manifests: &[Manifest<'_>],
+    plans: &mut [Plan],
+) -> Result<(), Found> {
     let routes: Vec<&Manifest<'_>> = manifests.iter().filter(|one| is_route(one)).collect();
     let mut done = false;
     for manifest in &routes {
         match routed(task, manifest, &mut plans[manifest.text]) {
             Ok(routed) => done |= routed,
-            Err(found) => task.errors.push(found.0),
+            Err(found) => task.errors.push(*found.0),
         }
     }
     if done || !task.errors.is_empty() {
         return Ok(());
     }
     let targets = task.targets.iter();
-    let names: Vec<String> = targets.map(|target| format!("{} ({})", target.service.host, target.name)).collect();
+    let names: Vec<String> = targets
+        .map(|target| format!("{} ({})", target.service.host, target.name))
+        .collect();
     let names = names.join(", ");
     let Some(manifest) = routes.first() else {
         let place = task.texts[0].place(&(0..0), "");
@@ -59,31 +65,44 @@ pub(super) fn twins(task: &mut Task<'_>, manifests: &[Manifest<'_>], plans: &mut
 }
 
 fn is_route(manifest: &Manifest<'_>) -> bool {
-    manifest.group == "gateway.networking.k8s.io" && ["HTTPRoute", "GRPCRoute"].contains(&manifest.kind.as_str())
+    manifest.group == "gateway.networking.k8s.io"
+        && ["HTTPRoute", "GRPCRoute"].contains(&manifest.kind.as_str())
 }
 
 fn rules<'m>(manifest: &'m Manifest<'_>) -> &'m [Value] {
-    manifest.value.get("spec").map_or(&[], |spec| spec.items(RULES))
+    manifest
+        .value
+        .get("spec")
+        .map_or(&[], |spec| spec.items(RULES))
 }
 
 /// Which backends of a rule are a canary's service.
 fn reaches(target: &Target<'_>, manifest: &Manifest<'_>, rule: &Value) -> Vec<usize> {
     let backends = rule.items("backendRefs").iter().enumerate();
     let own = |backend: &Value| {
-        let service = backend.str_at(&["kind"]).is_none_or(|kind| kind == "Service");
+        let service = backend
+            .str_at(&["kind"])
+            .is_none_or(|kind| kind == "Service");
         let core = backend.str_at(&["group"]).is_none_or(str::is_empty);
         let namespace = backend.str_at(&["namespace"]).or(manifest.namespace());
         let name = backend.str_at(&["name"]);
         service && core && name.is_some_and(|name| target.is_service(name, namespace))
     };
-    backends.filter(|(_, backend)| own(backend)).map(|(index, _)| index).collect()
+    backends
+        .filter(|(_, backend)| own(backend))
+        .map(|(index, _)| index)
+        .collect()
 }
 
 /// The names that requests come by: hostnames, or the services that a route of a mesh is attached
 /// to. None means any.
 fn hosts<'m>(manifest: &'m Manifest<'_>) -> Option<Vec<&'m str>> {
     let spec = manifest.value.get("spec")?;
-    let mut hosts: Vec<&str> = spec.items("hostnames").iter().filter_map(Value::as_str).collect();
+    let mut hosts: Vec<&str> = spec
+        .items("hostnames")
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
     if hosts.is_empty() {
         let parents = spec.items("parentRefs").iter();
         let services = parents.filter(|parent| parent.str_at(&["kind"]) == Some("Service"));
@@ -96,7 +115,11 @@ fn hosts<'m>(manifest: &'m Manifest<'_>) -> Option<Vec<&'m str>> {
 fn routed(task: &mut Task<'_>, manifest: &Manifest<'_>, plan: &mut Plan) -> Result<bool, Found> {
     let rules = rules(manifest);
     let reached: Vec<usize> = (0..task.targets.len())
-        .filter(|index| rules.iter().any(|rule| !reaches(&task.targets[*index], manifest, rule).is_empty()))
+        .filter(|index| {
+            rules
+                .iter()
+                .any(|rule| !reaches(&task.targets[*index], manifest, rule).is_empty())
+        })
         .collect();
     let hosts = hosts(manifest);
     let Some(target) = task.about(manifest, hosts.as_deref(), HOSTNAMES, &reached)? else {
@@ -152,18 +175,32 @@ fn without_service(target: &Target<'_>, name: &str) -> Problem {
         canary: target.name.clone(),
         path: format!("spec.variants.{name}"),
         code: "no-service",
-        message: format!("`{name}` has no service of its own, and the Gateway API knows no subsets"),
+        message: format!(
+            "`{name}` has no service of its own, and the Gateway API knows no subsets"
+        ),
         help: "add `service: reviews-v2:9080`, a Service that selects its pods alone".to_owned(),
     }
 }
 
 fn matching(header: &str, variant: &str) -> Change {
-    let first = vec![Value::map([("name", Value::text(header)), ("value", Value::text(variant))])];
+    let first = vec![Value::map([
+        ("name", Value::text(header)),
+        ("value", Value::text(variant)),
+    ])];
     let items = BTreeMap::new();
-    Change::Map(vec![("headers", Where::First, Change::List { first, items })])
+    Change::Map(vec![(
+        "headers",
+        Where::First,
+        Change::List { first, items },
+    )])
 }
 
-fn not_looking(task: &Task<'_>, manifest: &Manifest<'_>, index: usize, rule: &Value) -> Result<(), Found> {
+fn not_looking(
+    task: &Task<'_>,
+    manifest: &Manifest<'_>,
+    index: usize,
+    rule: &Value,
+) -> Result<(), Found> {
     for (number, entry) in rule.items("matches").iter().enumerate() {
         let path = [
             Step::Key("spec"),
@@ -195,7 +232,13 @@ fn not_looking(task: &Task<'_>, manifest: &Manifest<'_>, index: usize, rule: &Va
 }
 
 /// The backends, those of the service being the variant's.
-fn leading(target: &Target<'_>, manifest: &Manifest<'_>, rule: &Value, reached: &[usize], to: &Service) -> Change {
+fn leading(
+    target: &Target<'_>,
+    manifest: &Manifest<'_>,
+    rule: &Value,
+    reached: &[usize],
+    to: &Service,
+) -> Change {
     let backends = rule.items("backendRefs");
     let mut parts = to.host.split('.');
     let name = parts.next().unwrap_or(&to.host);
@@ -208,7 +251,11 @@ fn leading(target: &Target<'_>, manifest: &Manifest<'_>, rule: &Value, reached: 
         if let Some(namespace) = namespace
             && there.is_some_and(|there| there != namespace)
         {
-            entries.push(("namespace", Where::Last, Change::Set(Value::text(namespace))));
+            entries.push((
+                "namespace",
+                Where::Last,
+                Change::Set(Value::text(namespace)),
+            ));
         }
         if let Some(port) = target.port(to, backends[*index].str_at(&["port"])) {
             entries.push(("port", Where::Last, Change::Set(Value::number(port.into()))));
@@ -222,12 +269,20 @@ fn within_limits(task: &Task<'_>, manifest: &Manifest<'_>, twins: &[Twins]) -> R
     let rules = rules(manifest);
     let matches = |index: usize| rules[index].items("matches").len().max(1);
     let more: usize = twins.iter().map(|twins| twins.changes.len()).sum();
-    let more_matches: usize = twins.iter().map(|twins| twins.changes.len() * matches(twins.index)).sum();
+    let more_matches: usize = twins
+        .iter()
+        .map(|twins| twins.changes.len() * matches(twins.index))
+        .sum();
     let all_matches: usize = (0..rules.len()).map(matches).sum();
     let exceeded = if rules.len() + more > MAX_RULES {
         Some(("rules", rules.len(), rules.len() + more, MAX_RULES))
     } else if all_matches + more_matches > MAX_MATCHES {
-        Some(("matches", all_matches, all_matches + more_matches, MAX_MATCHES))
+        Some((
+            "matches",
+            all_matches,
+            all_matches + more_matches,
+            MAX_MATCHES,
+        ))
     } else {
         None
     };

@@ -64,7 +64,9 @@ impl Manifest<'_> {
     pub(super) fn field(&self, path: &[Step<'_>]) -> (Range<usize>, String) {
         let mut node = self.node;
         let mut range = node.range.start..node.range.start;
-        let mut name = self.item.map_or(String::new(), |item| format!("items[{item}]"));
+        let mut name = self
+            .item
+            .map_or(String::new(), |item| format!("items[{item}]"));
         let mut lost = false;
         for step in path {
             match step {
@@ -75,7 +77,11 @@ impl Manifest<'_> {
                         Some(entry) => {
                             let scalar = matches!(entry.value.kind, Kind::Scalar(_));
                             let full = scalar && !entry.value.range.is_empty();
-                            range = if full { entry.value.range.clone() } else { entry.key_range.clone() };
+                            range = if full {
+                                entry.value.range.clone()
+                            } else {
+                                entry.key_range.clone()
+                            };
                             node = &entry.value;
                         }
                         None => lost = true,
@@ -177,7 +183,7 @@ impl<'t> Task<'t> {
                     plans.push(plan);
                     manifests.extend(found);
                 }
-                Err(found) => self.errors.push(found.0),
+                Err(found) => self.errors.push(*found.0),
             }
         }
         if plans.len() < self.texts.len() {
@@ -189,7 +195,7 @@ impl<'t> Task<'t> {
             Api::Gateway => gateway::twins(self, &manifests, &mut plans),
         };
         if let Err(found) = done {
-            self.errors.push(found.0);
+            self.errors.push(*found.0);
         }
         plans
     }
@@ -200,7 +206,10 @@ impl<'t> Task<'t> {
         let mut manifests = Vec::new();
         for (root, node) in text.roots.iter().enumerate() {
             let value = text.value(node)?;
-            let items = match (node.entry("items").map(|entry| &entry.value.kind), value.str_at(&["kind"])) {
+            let items = match (
+                node.entry("items").map(|entry| &entry.value.kind),
+                value.str_at(&["kind"]),
+            ) {
                 (Some(Kind::List { items, .. }), Some(kind)) if kind.ends_with("List") => items,
                 _ => {
                     manifests.extend(manifest(number, root, None, node, value));
@@ -251,7 +260,7 @@ impl<'t> Task<'t> {
     }
 
     pub(super) fn warn(&mut self, found: Found) {
-        let mut diagnostic = found.0;
+        let mut diagnostic = *found.0;
         diagnostic.severity = Severity::Warning;
         self.warnings.push(diagnostic);
     }
@@ -292,20 +301,28 @@ impl<'t> Task<'t> {
         if let Some(second) = clash {
             let message = format!(
                 "this is about two canaries, {} and {}, and the header `{}` says a variant, not of which canary",
-                name(first), name(second), self.header
+                name(first),
+                name(second),
+                self.header
             );
             let help = "give each canary's hosts a manifest of their own";
             return Err(self.error(manifest, hosts_field, "two-canaries", message, help));
         }
         let range = &manifest.node.range;
         let blocks = marker::blocks(&self.texts[manifest.text])?;
-        if let Some(other) = blocks.iter().find(|block| range.contains(&block.lines.start)) {
+        if let Some(other) = blocks
+            .iter()
+            .find(|block| range.contains(&block.lines.start))
+        {
             let text = &self.texts[manifest.text];
             let place = text.place(&(other.lines.start..other.lines.start), "");
             return Err(Found::new(
                 place,
                 "two-canaries",
-                format!("this carries what was inserted for the canary {}", other.canary),
+                format!(
+                    "this carries what was inserted for the canary {}",
+                    other.canary
+                ),
                 format!(
                     "take that out with --out-of before {} is put in, or give each its own manifest",
                     name(first)
@@ -313,12 +330,19 @@ impl<'t> Task<'t> {
             ));
         }
         if nobody {
-            let named: Vec<String> = hosts.unwrap_or_default().iter().map(|host| format!("`{host}`")).collect();
+            let named: Vec<String> = hosts
+                .unwrap_or_default()
+                .iter()
+                .map(|host| format!("`{host}`"))
+                .collect();
             let warning = self.error(
                 manifest,
                 hosts_field,
                 "host-not-governed",
-                format!("{} governs none of these hosts, so no request to them will carry a decision", name(first)),
+                format!(
+                    "{} governs none of these hosts, so no request to them will carry a decision",
+                    name(first)
+                ),
                 format!("add {} to spec.hosts of the canary", named.join(" or ")),
             );
             self.warn(warning);
@@ -337,18 +361,31 @@ impl<'t> Task<'t> {
     ) -> Result<(), Found> {
         let text = &self.texts[manifest.text];
         let path = [Step::Key("spec"), Step::Key(key)];
-        let entry = manifest.node.entry("spec").and_then(|spec| spec.value.entry(key));
+        let entry = manifest
+            .node
+            .entry("spec")
+            .and_then(|spec| spec.value.entry(key));
         let Some((entry, list)) = entry.map(|entry| (entry, &entry.value)) else {
-            let message = format!("`{key}` is not written here but comes from elsewhere in the file");
+            let message =
+                format!("`{key}` is not written here but comes from elsewhere in the file");
             let help = "write the list out in its place, without an alias or merge key";
-            return Err(self.error(manifest, &[Step::Key("spec")], "unusual-layout", message, help));
+            return Err(self.error(
+                manifest,
+                &[Step::Key("spec")],
+                "unusual-layout",
+                message,
+                help,
+            ));
         };
         let items = match &list.kind {
             Kind::List { items, flow: false } => items,
             _ => return Err(self.no_block(manifest, &path, key)),
         };
         let mut expected = Vec::new();
-        let there = manifest.value.at(&["spec"]).map_or(&[][..], |spec| spec.items(key));
+        let there = manifest
+            .value
+            .at(&["spec"])
+            .map_or(&[][..], |spec| spec.items(key));
         for (index, item) in items.iter().enumerate() {
             if let Some(twins) = twins.iter().find(|twins| twins.index == index) {
                 let lines = layout::item_lines(text, list, items, index)?;
@@ -369,7 +406,9 @@ impl<'t> Task<'t> {
             }
             expected.extend(there.get(index).cloned());
         }
-        let list = plan.expected_of(manifest).and_then(|value| value.entry_mut("spec")?.entry_mut(key));
+        let list = plan
+            .expected_of(manifest)
+            .and_then(|value| value.entry_mut("spec")?.entry_mut(key));
         if let Some(list) = list {
             *list = Value::List(expected);
         }
@@ -378,14 +417,28 @@ impl<'t> Task<'t> {
 
     /// Lines cannot be put into a list that is not one item a line.
     pub(super) fn no_block(&self, manifest: &Manifest<'_>, path: &[Step<'_>], key: &str) -> Found {
-        let json = self.texts[manifest.text].text.trim_start().starts_with(['{', '[']);
+        let json = self.texts[manifest.text]
+            .text
+            .trim_start()
+            .starts_with(['{', '[']);
         let (code, message) = match json {
-            true => ("json", "this is JSON, which has no comments, so what is inserted could not be found again".to_owned()),
-            false => ("flow-style", format!("`{key}` is written in brackets or by an alias, and lines cannot be put into it")),
+            true => (
+                "json",
+                "this is JSON, which has no comments, so what is inserted could not be found again"
+                    .to_owned(),
+            ),
+            false => (
+                "flow-style",
+                format!(
+                    "`{key}` is written in brackets or by an alias, and lines cannot be put into it"
+                ),
+            ),
         };
         let help = match json {
             true => "make YAML of it, as with `yq -P`, and give that".to_owned(),
-            false => format!("write `{key}:` as a block list, each item on lines of its own that begin with `- `"),
+            false => format!(
+                "write `{key}:` as a block list, each item on lines of its own that begin with `- `"
+            ),
         };
         self.error(manifest, path, code, message, help)
     }

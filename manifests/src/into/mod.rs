@@ -69,7 +69,11 @@ pub struct Refused {
 /// It cannot be done soundly in some text, or no route in them reaches a service of the canaries;
 /// every cause at once.
 pub fn insert(texts: &[&str], canaries: &Canaries, api: Api) -> Result<Inserted, Refused> {
-    let names: Vec<String> = canaries.canaries.iter().map(|one| one.full_name()).collect();
+    let names: Vec<String> = canaries
+        .canaries
+        .iter()
+        .map(|one| one.full_name())
+        .collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let stripped = stripped(texts, Some(&names))?;
     let mut read = Vec::new();
@@ -77,7 +81,7 @@ pub fn insert(texts: &[&str], canaries: &Canaries, api: Api) -> Result<Inserted,
     for (source, stripped) in stripped.iter().enumerate() {
         match Text::read(source, &stripped.text) {
             Ok(text) => read.push(text),
-            Err(found) => refused.found.push(found.0),
+            Err(found) => refused.found.push(*found.0),
         }
     }
     let mut warnings = Vec::new();
@@ -92,7 +96,7 @@ pub fn insert(texts: &[&str], canaries: &Canaries, api: Api) -> Result<Inserted,
             for (plan, text) in plans.iter().zip(&read) {
                 match checked(plan, text, &names) {
                     Ok(text) => inserted.push(text),
-                    Err(found) => refused.found.push(found.0),
+                    Err(found) => refused.found.push(*found.0),
                 }
             }
         }
@@ -127,7 +131,7 @@ fn stripped(texts: &[&str], canaries: Option<&[&str]>) -> Result<Vec<Stripped>, 
     for (source, text) in texts.iter().enumerate() {
         match Text::read(source, text).and_then(|text| marker::strip(&text, canaries)) {
             Ok(stripped) => all.push(stripped),
-            Err(Found(diagnostic)) => found.push(diagnostic),
+            Err(Found(diagnostic)) => found.push(*diagnostic),
         }
     }
     if !found.is_empty() {
@@ -159,18 +163,23 @@ fn checked(plan: &Plan, text: &Text<'_>, canaries: &[&str]) -> Result<String, Fo
 }
 
 /// A problem of a text.
-struct Found(Diagnostic);
+struct Found(Box<Diagnostic>);
 
 impl Found {
-    fn new(place: Place, code: &'static str, message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self(Diagnostic {
+    fn new(
+        place: Place,
+        code: &'static str,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Self {
+        Self(Box::new(Diagnostic {
             severity: Severity::Error,
             code,
             place,
             first: None,
             message: message.into(),
             help: Some(help.into()),
-        })
+        }))
     }
 }
 
@@ -178,7 +187,10 @@ impl Found {
 fn place(source: usize, text: &str, range: Range<usize>, path: &str) -> Place {
     let start = document::line_start(text, range.start);
     // A block of many lines is no good mark: where it begins is.
-    let end = range.end.min(document::line_end(text, range.start)).max(range.start);
+    let end = range
+        .end
+        .min(document::line_end(text, range.start))
+        .max(range.start);
     Place {
         source,
         path: path.to_owned(),

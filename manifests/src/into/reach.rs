@@ -39,7 +39,10 @@ impl<'c> Target<'c> {
     /// Its variants but the default, in the order written.
     pub(super) fn variants(&self) -> impl Iterator<Item = (&'c str, &'c Variant)> + use<'c> {
         let spec = &self.canary.spec;
-        let others = spec.variants.iter().filter(|(name, _)| *name != spec.default);
+        let others = spec
+            .variants
+            .iter()
+            .filter(|(name, _)| *name != spec.default);
         others.map(|(name, variant)| (name.as_str(), variant))
     }
 
@@ -70,12 +73,19 @@ impl<'c> Target<'c> {
     }
 
     /// Another service of the canary, as a host in place of `there`, which is its own service.
-    pub(super) fn host_like(&self, service: &Service, there: &str, namespace: Option<&str>) -> String {
+    pub(super) fn host_like(
+        &self,
+        service: &Service,
+        there: &str,
+        namespace: Option<&str>,
+    ) -> String {
         let host = &service.host;
         if host.contains('.') {
             // `reviews.bookinfo` is short for a service of the cluster, which Istio does not know.
             return match host.split('.').count() {
-                2 if in_cluster(&format!("{host}{CLUSTER}")).is_some() && there.ends_with(CLUSTER) => {
+                2 if in_cluster(&format!("{host}{CLUSTER}")).is_some()
+                    && there.ends_with(CLUSTER) =>
+                {
                     format!("{host}{CLUSTER}")
                 }
                 _ => host.clone(),

@@ -160,8 +160,9 @@ impl Value {
             Self::Scalar(scalar) => scalar.flow(),
             Self::List(items) => format!("[{}]", join(items.iter().map(Self::flow).collect())),
             Self::Map(map) => {
-                let entry = |(key, value): (&String, &Self)| format!("{}: {}", name(key), value.flow());
-                format!("{{{}}}", join(map.iter().map(entry).collect()))
+                let entry =
+                    |(key, value): (&String, &Self)| format!("{}: {}", name(key), value.flow());
+                format!("{{{}}}", join(named_first(map).map(entry).collect()))
             }
         }
     }
@@ -180,8 +181,7 @@ impl Value {
                     })
                 })
                 .collect(),
-            Self::Map(map) if !map.is_empty() => map
-                .iter()
+            Self::Map(map) if !map.is_empty() => named_first(map)
                 .flat_map(|(key, value)| value.block_entry(key))
                 .collect(),
             _ => vec![self.flow()],
@@ -202,6 +202,12 @@ impl Value {
         lines.extend(self.block().into_iter().map(|line| format!("  {line}")));
         lines
     }
+}
+
+/// The entries of a map as people write them: what it is called comes first.
+fn named_first(map: &BTreeMap<String, Value>) -> impl Iterator<Item = (&String, &Value)> {
+    let (first, others): (Vec<_>, Vec<_>) = map.iter().partition(|(key, _)| *key == "name");
+    first.into_iter().chain(others)
 }
 
 /// A key: a text like any other.

@@ -23,22 +23,33 @@ pub(super) fn twins(
     destinations: &Destinations,
     plans: &mut [Plan],
 ) -> Result<(), Found> {
-    let services: Vec<&Manifest<'_>> = manifests.iter().filter(|one| is_virtual_service(one)).collect();
+    let services: Vec<&Manifest<'_>> = manifests
+        .iter()
+        .filter(|one| is_virtual_service(one))
+        .collect();
     let mut done = manifests
         .iter()
         .any(|one| task.targets.iter().any(|target| is_rule_of(one, target)));
     let mut delegates = Vec::new();
     for manifest in &services {
         let ruled = |target: &Target<'_>| manifests.iter().any(|one| is_rule_of(one, target));
-        match routed(task, manifest, destinations, &ruled, &mut plans[manifest.text]) {
+        match routed(
+            task,
+            manifest,
+            destinations,
+            &ruled,
+            &mut plans[manifest.text],
+        ) {
             Ok(routed) => done |= routed,
-            Err(found) => task.errors.push(found.0),
+            Err(found) => task.errors.push(*found.0),
         }
         for (index, route) in routes(manifest).iter().enumerate() {
             let Some(name) = route.str_at(&["delegate", "name"]) else {
                 continue;
             };
-            let namespace = route.str_at(&["delegate", "namespace"]).or(manifest.namespace());
+            let namespace = route
+                .str_at(&["delegate", "namespace"])
+                .or(manifest.namespace());
             let given = services
                 .iter()
                 .any(|other| other.name() == name && other.namespace().or(namespace) == namespace);
@@ -51,17 +62,24 @@ pub(super) fn twins(
         return Ok(());
     }
     for (manifest, index, name) in &delegates {
-        let path = [Step::Key("spec"), Step::Key(HTTP), Step::Index(*index), Step::Key("delegate")];
+        let path = [
+            Step::Key("spec"),
+            Step::Key(HTTP),
+            Step::Index(*index),
+            Step::Key("delegate"),
+        ];
         let found = task.error(
             manifest,
             &path,
             "delegated",
-            format!("these routes are in another VirtualService, `{name}`, which is not among the files"),
+            format!(
+                "these routes are in another VirtualService, `{name}`, which is not among the files"
+            ),
             "give the file with it too: the twins of its routes belong there",
         );
         match done {
             true => task.warn(found),
-            false => task.errors.push(found.0),
+            false => task.errors.push(*found.0),
         }
     }
     if !done && delegates.is_empty() {
@@ -75,12 +93,19 @@ pub(super) fn is_virtual_service(manifest: &Manifest<'_>) -> bool {
 }
 
 fn routes<'m>(manifest: &'m Manifest<'_>) -> &'m [Value] {
-    manifest.value.get("spec").map_or(&[], |spec| spec.items(HTTP))
+    manifest
+        .value
+        .get("spec")
+        .map_or(&[], |spec| spec.items(HTTP))
 }
 
 /// That no route reaches a canary's service.
 fn nothing(task: &Task<'_>, services: &[&Manifest<'_>]) -> Found {
-    let names: Vec<String> = task.targets.iter().map(|target| format!("{} ({})", target.service.host, target.name)).collect();
+    let names: Vec<String> = task
+        .targets
+        .iter()
+        .map(|target| format!("{} ({})", target.service.host, target.name))
+        .collect();
     let names = names.join(", ");
     let Some(manifest) = services.first() else {
         let place = task.texts[0].place(&(0..0), "");
@@ -93,10 +118,20 @@ fn nothing(task: &Task<'_>, services: &[&Manifest<'_>]) -> Found {
         .any(|key| manifest.value.at(&["spec", key]).is_some());
     let message = format!("no http route here reaches {names}");
     let help = match lower {
-        true => "tcp and tls routes cannot look at a header; make it http, or say another service with `spec.service` in the canary",
-        false => "if a route here should, say the service as it does with `spec.service` in the canary",
+        true => {
+            "tcp and tls routes cannot look at a header; make it http, or say another service with `spec.service` in the canary"
+        }
+        false => {
+            "if a route here should, say the service as it does with `spec.service` in the canary"
+        }
     };
-    task.error(manifest, &[Step::Key("spec"), Step::Key(HTTP)], "nothing-reaches", message, help)
+    task.error(
+        manifest,
+        &[Step::Key("spec"), Step::Key(HTTP)],
+        "nothing-reaches",
+        message,
+        help,
+    )
 }
 
 /// Plans the twins in one VirtualService; whether some route reaches a service.
@@ -117,9 +152,16 @@ fn routed(
             .collect()
     };
     let reached: Vec<usize> = (0..task.targets.len())
-        .filter(|index| routes(manifest).iter().any(|route| !reaches(&task.targets[*index], route).is_empty()))
+        .filter(|index| {
+            routes(manifest)
+                .iter()
+                .any(|route| !reaches(&task.targets[*index], route).is_empty())
+        })
         .collect();
-    let hosts = manifest.value.get("spec").map_or(&[][..], |spec| spec.items("hosts"));
+    let hosts = manifest
+        .value
+        .get("spec")
+        .map_or(&[][..], |spec| spec.items("hosts"));
     let hosts: Vec<&str> = hosts.iter().filter_map(Value::as_str).collect();
     // A delegate has no hosts: its root's are not known.
     let hosts = (!hosts.is_empty()).then_some(hosts);
@@ -165,13 +207,21 @@ fn routed(
 
 /// A route that looks at the header already was made by hand, or its comments were lost: what it
 /// does and what would be inserted could disagree.
-fn not_looking(task: &Task<'_>, manifest: &Manifest<'_>, index: usize, route: &Value) -> Result<(), Found> {
+fn not_looking(
+    task: &Task<'_>,
+    manifest: &Manifest<'_>,
+    index: usize,
+    route: &Value,
+) -> Result<(), Found> {
     for (number, entry) in route.items("match").iter().enumerate() {
         for key in ["headers", "withoutHeaders"] {
             let Some(Value::Map(headers)) = entry.get(key) else {
                 continue;
             };
-            let Some(header) = headers.keys().find(|name| name.eq_ignore_ascii_case(&task.header)) else {
+            let Some(header) = headers
+                .keys()
+                .find(|name| name.eq_ignore_ascii_case(&task.header))
+            else {
                 continue;
             };
             let path = [
@@ -203,7 +253,11 @@ pub(super) fn looks(task: &Task<'_>, manifest: &Manifest<'_>, path: &[Step<'_>])
 /// What a match asks for of the header.
 fn matching(header: &str, variant: &str) -> Change {
     let exact = Value::map([("exact", Value::text(variant))]);
-    Change::Map(vec![("headers", Where::First, Change::Key(header.to_owned(), exact))])
+    Change::Map(vec![(
+        "headers",
+        Where::First,
+        Change::Key(header.to_owned(), exact),
+    )])
 }
 
 /// Every entry of the list asks for one thing more; a list without entries gets one.
@@ -224,7 +278,9 @@ pub(super) fn renamed(route: &Value, variant: &str, names: &mut BTreeSet<String>
     };
     let base = format!("{name}-{variant}");
     let numbered = (2..).map(|number| format!("{base}-{number}"));
-    let mut free = std::iter::once(base.clone()).chain(numbered).filter(|name| !names.contains(name));
+    let mut free = std::iter::once(base.clone())
+        .chain(numbered)
+        .filter(|name| !names.contains(name));
     let Some(name) = free.next() else {
         return Vec::new();
     };
@@ -247,10 +303,16 @@ fn leading(
         let mut entries: Entries = Vec::new();
         match to {
             Destination::Subset(name) => {
-                entries.push(("subset", Where::Last, Change::Set(Value::text(name.as_str()))));
+                entries.push((
+                    "subset",
+                    Where::Last,
+                    Change::Set(Value::text(name.as_str())),
+                ));
             }
             Destination::Service(service) => {
-                let host = there.and_then(|there| there.str_at(&["host"])).unwrap_or_default();
+                let host = there
+                    .and_then(|there| there.str_at(&["host"]))
+                    .unwrap_or_default();
                 let host = target.host_like(service, host, namespace);
                 entries.push(("host", Where::First, Change::Set(Value::text(host))));
                 entries.push(("subset", Where::Last, Change::Remove));
@@ -262,7 +324,10 @@ fn leading(
                 }
             }
         }
-        changes.insert(*index, vec![("destination", Where::First, Change::Map(entries))]);
+        changes.insert(
+            *index,
+            vec![("destination", Where::First, Change::Map(entries))],
+        );
     }
     to_variant(destinations, changes, 0)
 }
@@ -277,7 +342,10 @@ fn warn_of_every_version(
     route: &Value,
     reached: &[usize],
 ) {
-    if target.variants().all(|(_, variant)| variant.service.is_some()) {
+    if target
+        .variants()
+        .all(|(_, variant)| variant.service.is_some())
+    {
         return;
     }
     for number in reached {

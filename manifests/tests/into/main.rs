@@ -2,6 +2,8 @@
 //! checked in, against itself, and against an interpreter of routing that knows nothing of twins.
 
 mod fixtures;
+mod outcomes;
+mod routing;
 
 use coalmine_manifests::into::{insert, remove};
 use fixtures::{Fixture, canaries, fixtures};
@@ -14,13 +16,16 @@ fn fixtures_become_what_is_checked_in() {
     let all = fixtures();
     assert!(all.len() >= 40, "only {} fixtures", all.len());
     for fixture in all {
-        let Fixture { name, text, golden, .. } = &fixture;
+        let Fixture {
+            name, text, golden, ..
+        } = &fixture;
         let inserted = fixture.inserted();
         if update {
             fs::create_dir_all(golden.parent().unwrap()).unwrap();
             fs::write(golden, &inserted).unwrap();
         }
-        let advice = "read the difference, then: UPDATE=1 cargo test -p coalmine-manifests --test into";
+        let advice =
+            "read the difference, then: UPDATE=1 cargo test -p coalmine-manifests --test into";
         let there = fs::read_to_string(golden).unwrap_or_default();
         assert_eq!(inserted, there, "{name}: {advice}");
         assert_ne!(inserted, *text, "{name}");

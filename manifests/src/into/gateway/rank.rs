@@ -16,12 +16,18 @@ struct Match<'v> {
 /// The rules that twins of others would overtake: they come before one of `twinned` for some
 /// request, and would not come before its twin.
 pub(super) fn overtaken(rules: &[Value], twinned: BTreeSet<usize>) -> BTreeSet<usize> {
-    let all: Vec<Match<'_>> = rules.iter().enumerate().flat_map(|(index, rule)| matches(index, rule)).collect();
+    let all: Vec<Match<'_>> = rules
+        .iter()
+        .enumerate()
+        .flat_map(|(index, rule)| matches(index, rule))
+        .collect();
     let mut twins = twinned.clone();
     loop {
         let overtakes = |first: &Match<'_>| {
             let others = all.iter().filter(|other| twins.contains(&other.rule));
-            others.into_iter().any(|other| may_meet(first, other) && first.before(other, 0) && !first.before(other, 1))
+            others.into_iter().any(|other| {
+                may_meet(first, other) && first.before(other, 0) && !first.before(other, 1)
+            })
         };
         let more: Vec<usize> = all
             .iter()
@@ -43,10 +49,18 @@ fn matches(index: usize, rule: &Value) -> Vec<Match<'_>> {
         (method, count("headers"), count("queryParams"))
     };
     if list.is_empty() {
-        return vec![Match { rule: index, value: None, counts: one(None) }];
+        return vec![Match {
+            rule: index,
+            value: None,
+            counts: one(None),
+        }];
     }
     list.iter()
-        .map(|value| Match { rule: index, value: Some(value), counts: one(Some(value)) })
+        .map(|value| Match {
+            rule: index,
+            value: Some(value),
+            counts: one(Some(value)),
+        })
         .collect()
 }
 
@@ -79,7 +93,11 @@ impl Match<'_> {
 fn may_meet(one: &Match<'_>, other: &Match<'_>) -> bool {
     let (path, others) = (one.path(), other.path());
     let regex = path.0 == "RegularExpression" || others.0 == "RegularExpression";
-    let method = |of: &Match<'_>| of.value.and_then(|value| value.str_at(&["method"])).map(str::to_owned);
+    let method = |of: &Match<'_>| {
+        of.value
+            .and_then(|value| value.str_at(&["method"]))
+            .map(str::to_owned)
+    };
     let apart = matches!((method(one), method(other)), (Some(one), Some(other)) if one != other);
     (regex || path == others) && !apart
 }
