@@ -3,7 +3,7 @@
 //! The arguments of a command stand in its own module, next to what is done with them.
 
 use crate::outcome::{Failure, Outcome};
-use crate::{explain, render, shell, simulate, validate};
+use crate::{explain, module, render, shell, simulate, validate};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -44,6 +44,8 @@ pub enum Command {
     Explain(explain::ExplainArgs),
     /// Send a million users, or those of an access log, through canaries
     Simulate(simulate::SimulateArgs),
+    /// Extract, inspect or push the WebAssembly module that proxies load
+    Module(module::ModuleArgs),
     /// Print what a shell needs to complete commands and options
     Completions(shell::CompletionsArgs),
     /// Print or write manual pages
@@ -61,6 +63,7 @@ impl Command {
             Self::Render(args) => render::render(args),
             Self::Explain(args) => explain::explain(args),
             Self::Simulate(args) => simulate::simulate(args),
+            Self::Module(args) => module::module(args),
             Self::Completions(args) => Ok(shell::completions(args)),
             Self::Man(args) => shell::man(args),
         }
@@ -72,6 +75,7 @@ impl Command {
             Self::Validate(args) => args.output,
             Self::Explain(args) => args.output,
             Self::Simulate(args) => args.output,
+            Self::Module(args) => args.format(),
             Self::Render(_) | Self::Completions(_) | Self::Man(_) => Format::Table,
         }
     }

@@ -8,6 +8,7 @@
 //! | [`args`] | the arguments, with the help that people read |
 //! | [`input`] | files, folders and standard input to canaries |
 //! | [`validate`], [`render`], [`explain`], [`simulate`] | the commands |
+//! | [`module`] | the WebAssembly module: extract, inspect, push |
 //! | [`place`] | where a problem of a rendered target stands in its file |
 //! | [`replace`] | a file replaced by an atomic rename |
 //! | [`request`] | a request made up from arguments |
@@ -20,6 +21,7 @@ pub mod args;
 pub mod example;
 pub mod explain;
 pub mod input;
+pub mod module;
 pub mod outcome;
 pub mod place;
 pub mod render;

@@ -30,13 +30,14 @@ impl Replaced {
 ///
 /// # Errors
 /// The file system refuses; what was at `path` is as it was.
-pub fn replace(path: &Path, contents: &str) -> io::Result<Replaced> {
+pub fn replace(path: &Path, contents: impl AsRef<[u8]>) -> io::Result<Replaced> {
+    let contents = contents.as_ref();
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
     let replaced = match fs::read(path) {
-        Ok(there) if there == contents.as_bytes() => return Ok(Replaced::Same),
+        Ok(there) if there == contents => return Ok(Replaced::Same),
         Ok(_) => Replaced::Changed,
         Err(error) if error.kind() == io::ErrorKind::NotFound => Replaced::New,
         Err(error) => return Err(error),
@@ -45,7 +46,7 @@ pub fn replace(path: &Path, contents: &str) -> io::Result<Replaced> {
     let mut file = tempfile::Builder::new()
         .prefix(".coalmine-")
         .tempfile_in(folder)?;
-    file.write_all(contents.as_bytes())?;
+    file.write_all(contents)?;
     file.as_file().set_permissions(permissions(path))?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;

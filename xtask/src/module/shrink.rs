@@ -5,7 +5,7 @@
 //! not; the proxy-wasm SDK exports all of them. And every proxy compiles every byte at every push.
 
 use anyhow::{Context, Result, bail};
-use walrus::{ImportKind, ModuleConfig};
+use walrus::{ImportKind, ModuleConfig, RawCustomSection};
 
 /// The exports that stay, each with its reason. One that is missing is a defect of the module.
 const EXPORTS: [(&str, &str); 10] = [
@@ -42,7 +42,11 @@ const EXPORTS: [(&str, &str); 10] = [
     ("proxy_on_delete", "frees the context of a request"),
 ];
 
-/// The module with [`EXPORTS`] alone, without what they do not reach and without custom sections.
+/// The custom section that says which Coalmine the module is, as `coalmine module inspect` reads it.
+const SECTION: &str = "coalmine";
+
+/// The module with [`EXPORTS`] alone, without what they do not reach, and with no custom section but
+/// [`SECTION`].
 ///
 /// # Errors
 /// An export of the table is missing, or an import is one that Envoy would refuse.
@@ -72,6 +76,10 @@ pub(super) fn shrink(linked: &[u8]) -> Result<Vec<u8>> {
     for section in custom {
         module.customs.delete(section);
     }
+    module.customs.add(RawCustomSection {
+        name: SECTION.to_owned(),
+        data: format!(r#"{{"version":"{}"}}"#, env!("CARGO_PKG_VERSION")).into_bytes(),
+    });
     walrus::passes::gc::run(&mut module);
 
     // After the collection: what only a removed callback imported is gone.
@@ -162,6 +170,13 @@ mod tests {
         );
         assert!(after.len() < before.len());
         assert_eq!(shrink(&after).unwrap(), after, "nothing is left to remove");
+        let customs: Vec<_> = module.customs.iter().collect();
+        let [(_, about)] = customs.as_slice() else {
+            panic!("{customs:?}");
+        };
+        let version = format!(r#"{{"version":"{}"}}"#, env!("CARGO_PKG_VERSION"));
+        assert_eq!(about.name(), SECTION);
+        assert_eq!(about.data(&Default::default()).as_ref(), version.as_bytes());
     }
 
     #[test]

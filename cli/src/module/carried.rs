@@ -1,0 +1,60 @@
+//! The module inside this command, or one in a file.
+
+use crate::outcome::Failure;
+use std::borrow::Cow;
+use std::fs;
+use std::path::Path;
+
+/// What the build was given; nothing, if `COALMINE_MODULE` was not set.
+#[cfg(carries_module)]
+const CARRIED: Option<&[u8]> = Some(include_bytes!(concat!(env!("OUT_DIR"), "/coalmine.wasm")));
+#[cfg(not(carries_module))]
+const CARRIED: Option<&[u8]> = None;
+
+/// The module that this command carries. One that `cargo xtask dist` built does.
+pub fn carried() -> Option<&'static [u8]> {
+    CARRIED
+}
+
+/// A module and where it is from.
+pub(super) struct Module {
+    pub(super) bytes: Cow<'static, [u8]>,
+    /// The path of its file, or words.
+    pub(super) source: String,
+}
+
+/// The file's, or the one that this command carries.
+///
+/// # Errors
+/// The file cannot be read, or the command carries none; the message says how to get one.
+pub(super) fn load(file: Option<&Path>) -> Result<Module, Failure> {
+    let Some(path) = file else {
+        return Ok(Module {
+            bytes: Cow::Borrowed(needed("name a file with one, or")?),
+            source: "the module that this command carries".to_owned(),
+        });
+    };
+    let bytes = fs::read(path).map_err(|error| {
+        Failure::cannot(format!(
+            "cannot read {}: {error}; `cargo xtask module` makes target/coalmine.wasm",
+            path.display()
+        ))
+    })?;
+    Ok(Module {
+        bytes: Cow::Owned(bytes),
+        source: path.display().to_string(),
+    })
+}
+
+/// The module that this command carries; `otherwise` is what to do without, in words.
+///
+/// # Errors
+/// It carries none.
+pub(super) fn needed(otherwise: &str) -> Result<&'static [u8], Failure> {
+    carried().ok_or_else(|| {
+        Failure::refused(format!(
+            "this coalmine carries no module: {otherwise} build one that does with \
+             `cargo xtask dist`"
+        ))
+    })
+}

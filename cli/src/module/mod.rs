@@ -1,0 +1,72 @@
+//! `coalmine module`: the filter's WebAssembly module, as proxies need it.
+//!
+//! | file | what |
+//! |---|---|
+//! | `carried` | the module inside this command, or one in a file |
+//! | `extract` | writes it to a file |
+//! | `inspect` | what is in a module, and whether Envoy can load it |
+//! | `host` | what Envoy has for a module |
+//! | `image` | the OCI image around a module, byte for byte |
+//! | `push` | brings the image to a registry |
+//! | `credentials` | who we are to a registry |
+
+mod carried;
+mod credentials;
+mod extract;
+mod host;
+mod image;
+mod inspect;
+mod push;
+
+pub use carried::carried;
+pub use extract::ExtractArgs;
+pub use image::Image;
+pub use inspect::{InspectArgs, Inspection, Memory, inspect};
+pub use push::PushArgs;
+
+use crate::args::{EXIT_CODES, Format};
+use crate::outcome::{Failure, Outcome};
+use clap::{Args, Subcommand};
+
+/// `coalmine module`
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
+pub struct ModuleArgs {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub action: Action,
+}
+
+/// What to do with a module.
+#[derive(Debug, Subcommand)]
+pub enum Action {
+    /// Write the module that this command carries to a file
+    Extract(ExtractArgs),
+    /// Say what is in a module, and whether Envoy can load it
+    Inspect(InspectArgs),
+    /// Push a module to a registry, as an image that Istio takes, and print its digest
+    Push(PushArgs),
+}
+
+impl ModuleArgs {
+    /// How it prints.
+    pub fn format(&self) -> Format {
+        match &self.action {
+            Action::Extract(_) => Format::Table,
+            Action::Inspect(args) => args.output,
+            Action::Push(args) => args.output,
+        }
+    }
+}
+
+/// Does it.
+///
+/// # Errors
+/// There is no module, a file or a registry fails, or the module is refused.
+pub fn module(args: &ModuleArgs) -> Result<Outcome, Failure> {
+    match &args.action {
+        Action::Extract(args) => extract::extract(args),
+        Action::Inspect(args) => inspect::run(args),
+        Action::Push(args) => push::push(args),
+    }
+}
