@@ -17,10 +17,13 @@
 //! | [`swap`] | a file replaced by an atomic rename, as Envoy watches for it |
 //! | [`discovery`] | a filter's config replaced, and Envoy's verdict on it |
 //! | [`stand`] | all of it together: an Envoy with what the companion rendered for canaries |
+//! | [`registry`] | a real OCI registry |
+//! | [`command`] | the command `coalmine`, as a program |
 //! | [`decisions`] | what the filter has counted |
 
 pub mod admin;
 pub mod client;
+pub mod command;
 pub mod decisions;
 pub mod discovery;
 pub mod envoy;
@@ -28,6 +31,7 @@ pub mod envoy_binary;
 mod guardian;
 pub mod load;
 pub mod raw;
+pub mod registry;
 mod runtime;
 pub mod stand;
 pub mod swap;

@@ -5,6 +5,7 @@
 
 mod bench;
 mod demo;
+mod dist;
 mod envoy;
 mod golden;
 mod module;
@@ -33,6 +34,7 @@ struct Arguments {
 enum Task {
     Setup(setup::Setup),
     Demo(demo::Demo),
+    Dist(dist::Dist),
     Module(module::Module),
     Envoy(envoy::Envoy),
     Golden(golden::Golden),
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
         Task::Setup(task) => task.run(),
         Task::Demo(task) => task.run(),
+        Task::Dist(task) => task.run(),
         Task::Module(task) => task.run(),
         Task::Envoy(task) => task.run(),
         Task::Golden(task) => task.run(),

@@ -11,7 +11,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Result, bail};
 use clap::Args;
-use coalmine_integration::envoy_binary;
+use coalmine_integration::{envoy_binary, registry};
 
 use crate::envoy;
 use crate::step::Step;
@@ -49,18 +49,21 @@ pub(crate) enum Need {
     BindgenRunner,
     /// The real Envoy.
     Envoy,
+    /// The real OCI registry.
+    Registry,
     /// Counts instructions; for measuring only.
     Valgrind,
 }
 
 /// Everything, in the order in which it is reported.
-const NEEDS: [Need; 7] = [
+const NEEDS: [Need; 8] = [
     Need::WasmTarget,
     Need::Rustfmt,
     Need::Clippy,
     Need::Node,
     Need::BindgenRunner,
     Need::Envoy,
+    Need::Registry,
     Need::Valgrind,
 ];
 
@@ -104,6 +107,7 @@ impl Need {
             Self::Node => "Node",
             Self::BindgenRunner => "wasm-bindgen-test-runner",
             Self::Envoy => "Envoy",
+            Self::Registry => "OCI registry",
             Self::Valgrind => "valgrind",
         }
     }
@@ -138,6 +142,7 @@ impl Need {
                 Some(path) => Ok(format!("{envoy}, {}", path.display())),
                 None => bail!("cargo xtask envoy --envoy {envoy}"),
             },
+            Self::Registry => program(registry::PROGRAM, registry::PROGRAM),
             Self::Valgrind => program("valgrind", "valgrind"),
         }
     }
@@ -167,6 +172,7 @@ impl Need {
                 rustup(&["component", "add", component], step)?;
             }
             Self::Node => install(&["nodejs"], problem, step)?,
+            Self::Registry => install(&[registry::PROGRAM], problem, step)?,
             Self::Valgrind => install(&["valgrind"], problem, step)?,
             Self::BindgenRunner => runner::install(step)?,
             Self::Envoy => {

@@ -236,8 +236,12 @@ fn table(source: &str, found: &Inspection) -> String {
         format!("{start} KiB at the start{}", most.unwrap_or_default())
     });
     line("memory", memory.as_deref().unwrap_or("none"));
-    line("exports", &found.exports.join("\n          "));
-    line("imports", &found.imports.join("\n          "));
+    let list = |names: &[String]| match names {
+        [] => "none".to_owned(),
+        names => names.join("\n          "),
+    };
+    line("exports", &list(&found.exports));
+    line("imports", &list(&found.imports));
     if found.loads {
         line("Envoy", "can load it, and so can Istio");
     } else {

@@ -20,6 +20,10 @@ fn every_command_explains_itself() {
         "render plugin",
         "explain",
         "simulate",
+        "module",
+        "module extract",
+        "module inspect",
+        "module push",
         "completions",
         "man",
     ] {
@@ -77,7 +81,7 @@ fn examples_work() {
             tried += 1;
         }
     }
-    assert_eq!(tried, 26);
+    assert_eq!(tried, 31);
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod examples;
 mod explain;
 mod help;
 mod istio;
+mod module;
 mod pages;
 mod rendering;
 mod run;

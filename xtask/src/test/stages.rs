@@ -7,6 +7,7 @@ use coalmine_integration::envoy_binary;
 
 use super::tally::Tally;
 use crate::bench;
+use crate::dist;
 use crate::module;
 use crate::setup::{self, Need};
 use crate::step::Step;
@@ -89,10 +90,16 @@ pub(super) fn all(envoys: &[String]) -> Vec<Stage> {
     stages.extend(envoys.iter().map(|envoy| Stage {
         title: format!("tests on Envoy {envoy}"),
         fast: false,
-        needs: &[Need::WasmTarget, Need::Envoy],
+        needs: &[Need::WasmTarget, Need::Envoy, Need::Registry],
         envoy: envoy.clone(),
         work: Work::Tests(tests_envoy),
     }));
+    stages.push(stage(
+        "the release",
+        false,
+        &[Need::WasmTarget],
+        Work::Own(release),
+    ));
     stages.push(stage("budgets", false, counting, Work::Own(bench::stage)));
     stages
 }
@@ -150,6 +157,12 @@ fn documentation(_: &Stage, _: &Step) -> Result<Command> {
 
 fn module(_: &Stage, step: &Step) -> Result<Tally> {
     module::build(step)?;
+    Ok(Tally::one(true))
+}
+
+/// The command with the module inside, which checks that it is the very module.
+fn release(_: &Stage, step: &Step) -> Result<Tally> {
+    dist::build(step)?;
     Ok(Tally::one(true))
 }
 
