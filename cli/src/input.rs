@@ -90,10 +90,22 @@ pub fn some_canary(canaries: &Canaries) -> Result<(), Unread> {
 /// # Errors
 /// A file cannot be read, is no text, or a folder has nothing to read.
 pub fn read(files: &Files) -> Result<Vec<Source>, Unread> {
+    read_endings(&files.files, &["yaml", "yml"])
+}
+
+/// Reads the texts of manifests, of which a folder may have some in JSON.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_manifests(paths: &[PathBuf]) -> Result<Vec<Source>, Unread> {
+    read_endings(paths, &["yaml", "yml", "json"])
+}
+
+fn read_endings(given: &[PathBuf], endings: &[&str]) -> Result<Vec<Source>, Unread> {
     let mut paths = Vec::new();
-    for path in &files.files {
+    for path in given {
         if path.is_dir() {
-            paths.extend(in_folder(path)?);
+            paths.extend(in_folder(path, endings)?);
         } else {
             paths.push(path.clone());
         }
@@ -127,7 +139,7 @@ fn one(path: &Path) -> Result<Source, Unread> {
     source(name, bytes)
 }
 
-fn in_folder(folder: &Path) -> Result<Vec<PathBuf>, Unread> {
+fn in_folder(folder: &Path, endings: &[&str]) -> Result<Vec<PathBuf>, Unread> {
     let name = folder.display();
     let entries = fs::read_dir(folder).map_err(|error| unreadable(&name.to_string(), &error))?;
     let mut paths = Vec::new();
@@ -135,10 +147,10 @@ fn in_folder(folder: &Path) -> Result<Vec<PathBuf>, Unread> {
         let path = entry
             .map_err(|error| unreadable(&name.to_string(), &error))?
             .path();
-        let yaml = path
+        let wanted = path
             .extension()
-            .is_some_and(|ending| ending == "yaml" || ending == "yml");
-        if yaml && path.is_file() {
+            .is_some_and(|ending| endings.iter().any(|wanted| ending == *wanted));
+        if wanted && path.is_file() {
             paths.push(path);
         }
     }
@@ -146,7 +158,10 @@ fn in_folder(folder: &Path) -> Result<Vec<PathBuf>, Unread> {
         return Err(Unread {
             file: name.to_string(),
             code: "empty-folder",
-            message: format!("the folder {name} has no *.yaml or *.yml in it"),
+            message: format!(
+                "the folder {name} has no *.{} in it",
+                endings.join(" or *.")
+            ),
             help: Some("folders below it are not searched"),
             exit: REFUSED,
         });

@@ -5,12 +5,14 @@
 //!
 //! | where | what |
 //! |---|---|
+//! | [`check`] | whether the manifests of a cluster agree with canaries |
 //! | [`envoy`] | plain Envoy: a bootstrap and a watched file with the plugin's config |
 //! | [`istio`] | Istio: the plugin, and the routes to the variants |
 //! | [`into`] | canaries into manifests that people have |
 //! | [`kubernetes`] | what all manifests for Kubernetes share: envelope, labels, provenance |
 //! | [`error`] | why something cannot be rendered |
 
+pub mod check;
 pub mod envoy;
 pub mod error;
 pub mod into;

@@ -4,9 +4,10 @@
 
 mod examples;
 
+use coalmine::{Node, yaml};
 use coalmine_manifests::envoy::{self, Form};
 use coalmine_manifests::istio::{self, Extension, Module, Routes};
-use coalmine_manifests::{Error, File};
+use coalmine_manifests::{Error, File, check};
 use examples::Example;
 use std::collections::BTreeMap;
 use std::fs;
@@ -104,4 +105,34 @@ fn examples_are_rendered_as_checked_in() {
     for (name, contents) in &made {
         assert_eq!(contents, &there[name], "{}: {advice}", name.display());
     }
+}
+
+/// What is made for a mesh agrees with the canaries that it was made of.
+#[test]
+fn what_is_rendered_agrees() {
+    let mut tried = 0;
+    for example in examples::all() {
+        for (target, render) in TARGETS {
+            let files = render(&example).unwrap();
+            let nodes: Vec<Node> = files
+                .iter()
+                .flat_map(|file| yaml::parse(&file.contents, 0).unwrap())
+                .collect();
+            let nodes = nodes.iter().map(|node| (0, node));
+            let result = check::check(&example.canaries, nodes, &check::Options::default());
+            if target.starts_with("envoy") {
+                // Those are no manifests, and are not taken for some.
+                assert_eq!(result.objects, 0, "{target}/{}", example.name);
+                continue;
+            }
+            let found = &result.found;
+            assert!(found.is_empty(), "{target}/{}: {found:#?}", example.name);
+            // Routes may come without a plugin, which is then somebody else's.
+            let mut missing = result.missing.iter();
+            let missing = missing.find(|one| result.plugins > 0 || one.code != "no-plugin");
+            assert_eq!(missing, None, "{target}/{}", example.name);
+            tried += 1;
+        }
+    }
+    assert!(tried > 0);
 }

@@ -156,6 +156,15 @@ pub fn read_json(bytes: &[u8]) -> Result<Canaries, Vec<Diagnostic>> {
 
 /// The canaries of a document: itself, or the list in a plugin's config.
 fn canary_documents<'n>(root: &Field<'n>, report: &mut Report<'_>) -> Vec<Field<'n>> {
+    if let Some(kind) = other_kind(root) {
+        report.error(
+            root.key_place(),
+            "not-a-canary",
+            format!("this is a `{kind}`, not a canary"),
+            "give manifests behind `coalmine validate CANARIES --against`".to_owned(),
+        );
+        return Vec::new();
+    }
     if plugin(root).is_none() {
         return vec![root.clone()];
     }
@@ -168,6 +177,19 @@ fn canary_documents<'n>(root: &Field<'n>, report: &mut Report<'_>) -> Vec<Field<
         .get("canaries")
         .and_then(|field| field.list(report))
         .unwrap_or_default()
+}
+
+/// The kind of a document that is another API's object.
+fn other_kind<'n>(root: &Field<'n>) -> Option<&'n str> {
+    let fields = root.peek()?;
+    let text = |name| match &fields.get(name)?.node.value {
+        Value::String(text) => Some(text.as_str()),
+        _ => None,
+    };
+    let (version, kind) = (text("apiVersion")?, text("kind")?);
+    // A slip in the one is told as such if the other is right.
+    let ours = version.starts_with("coalmine") || [CANARY_KIND, PLUGIN_KIND].contains(&kind);
+    (!ours).then_some(kind)
 }
 
 fn read_canary(field: &Field<'_>, report: &mut Report<'_>, variant_header: &str) -> Option<Canary> {

@@ -1,8 +1,9 @@
 //! The help teaches: what there is, examples, exit codes.
 
-use crate::run::{coalmine, data_folder, run};
+use crate::run::{coalmine, command, data_folder, run};
 use insta::assert_snapshot;
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 /// What `coalmine module push` may have printed.
@@ -35,6 +36,19 @@ fn every_command_explains_itself() {
     }
 }
 
+/// What a mesh would have for the canary of [`data_folder`].
+fn manifests_for(canary: &Path) -> String {
+    let module = format!(
+        "oci://registry.example.com/coalmine@sha256:{}",
+        "0".repeat(64)
+    );
+    let mut render = command();
+    render
+        .args(["render", "istio", "--module", &module])
+        .arg(canary);
+    run(&mut render, "").stdout
+}
+
 /// Every example of the help does what it says, up to what other programs do with it.
 #[test]
 fn examples_work() {
@@ -47,6 +61,11 @@ fn examples_work() {
     fs::write(folder.path().join("access.log"), log).unwrap();
     let log = "{\"authority\": \"reviews\", \"user\": \"ada\"}\n";
     fs::write(folder.path().join("access.jsonl"), log).unwrap();
+    let manifests = manifests_for(&folder.path().join("canaries/reviews.yaml"));
+    fs::create_dir(folder.path().join("manifests")).unwrap();
+    for file in ["cluster.yaml", "manifests/all.yaml"] {
+        fs::write(folder.path().join(file), &manifests).unwrap();
+    }
     let mut tried = 0;
     for command in [
         "validate",
@@ -81,7 +100,7 @@ fn examples_work() {
             tried += 1;
         }
     }
-    assert_eq!(tried, 31);
+    assert_eq!(tried, 33);
 }
 
 #[test]

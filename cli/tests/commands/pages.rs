@@ -56,3 +56,8 @@ pub(crate) fn check_page(name: &str, files: &[&str], codes: &[i32]) {
 fn explaining() {
     check_page("explain.md", &["reviews.yaml"], &[0, 0, 0]);
 }
+
+#[test]
+fn validating() {
+    check_page("validate.md", &["reviews.yaml", "cluster.yaml"], &[0, 1]);
+}

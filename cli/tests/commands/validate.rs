@@ -168,3 +168,28 @@ fn a_reader_that_goes_away_is_no_error() {
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
 }
+
+/// Manifests beside canaries, and the exit code as the answer.
+#[test]
+fn manifests_are_held_against_canaries() {
+    let check = |name: &str, arguments: &str, stdin: &str, code: i32| {
+        let ran = coalmine_with(&format!("validate against/canary.yaml {arguments}"), stdin);
+        assert_eq!(ran.code, code, "{name}: {ran}");
+        assert_snapshot!(name, ran);
+    };
+    check("against_good", "--against against/manifests", "", 0);
+    check("against_other", "--against against/other.yaml", "", 1);
+    check(
+        "against_other_json",
+        "--against against/other.yaml -o json",
+        "",
+        1,
+    );
+    check("against_nothing", "--against -", "", 2);
+    check("against_no_yaml", "--against -", "a: [", 2);
+    check("against_missing_file", "--against nowhere.yaml", "", 3);
+    let ran = coalmine("validate ten-mistakes.yaml --against against/manifests");
+    assert_eq!(ran.code, 2, "the canaries come first: {ran}");
+    let ran = coalmine("validate against/canary.yaml against/manifests");
+    assert_snapshot!("manifests_among_canaries", ran);
+}
