@@ -1,11 +1,12 @@
 //! `coalmine render istio`: what an Istio mesh is configured with.
 
-use super::{objects, refused};
+use super::{IntoArgs, objects, refused};
 use crate::args::{Files, after_help};
 use crate::input::{self, Input};
 use crate::outcome::{Failure, Outcome};
 use crate::place;
 use clap::{Args, ValueEnum};
+use coalmine_manifests::into::Api;
 use coalmine_manifests::istio::{
     self, Extension, FailStrategy, Kind, MESH, Module, NAME, Options, Phase, Placement, PullPolicy,
     Routes, TargetRef, Version,
@@ -23,21 +24,28 @@ Examples:
   coalmine render istio reviews.yaml --only routes > routes.yaml
   coalmine render istio reviews.yaml --only routes --gateway bookinfo/ingress --gateway mesh
 
+  Into routes that are there already, and out of them again:
+  coalmine render istio canaries/ --into their-routes.yaml
+  coalmine render istio canaries/ --into their-routes.yaml --in-place
+  coalmine render istio canaries/ --into their-routes.yaml --check
+  coalmine render istio --out-of their-routes.yaml --in-place
+
   For waypoints a plugin of its own, beside the one for sidecars and gateways:
   coalmine render istio canaries/ --module $MODULE --target-ref GatewayClass/istio-waypoint";
 
 /// `coalmine render istio`
 #[derive(Debug, Args)]
 #[command(after_help = after_help(EXAMPLES))]
+#[command(mut_arg("files", |files| files.required(false).required_unless_present("out_of")))]
 pub struct IstioArgs {
     /// Where canaries are read from.
     #[command(flatten)]
     pub files: Files,
     /// The folder to write to, one object a file; standard output if not given
-    #[arg(short, long, value_name = "FOLDER")]
+    #[arg(short, long, value_name = "FOLDER", conflicts_with_all = ["into", "out_of"])]
     pub output: Option<PathBuf>,
     /// Make only the plugin, or only the routes and subsets
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, conflicts_with_all = ["into", "out_of"])]
     pub only: Option<Part>,
     /// The oldest Istio that it is for
     #[arg(long, value_name = "VERSION", default_value_t = Version::OLDEST)]
@@ -48,7 +56,11 @@ pub struct IstioArgs {
     /// Where the routes hold: NAMESPACE/NAME of a gateway, or mesh for every sidecar; may be repeated
     /// [default: mesh]
     #[arg(long, value_name = "GATEWAY", value_parser = gateway, help_heading = "Routes")]
+    #[arg(conflicts_with_all = ["into", "out_of"])]
     pub gateway: Vec<String>,
+    /// Manifests that are there already.
+    #[command(flatten)]
+    pub there: IntoArgs,
 }
 
 /// The options of the plugin.
@@ -56,7 +68,7 @@ pub struct IstioArgs {
 #[command(next_help_heading = "Plugin")]
 pub struct ExtensionArgs {
     /// The filter's module: oci://REGISTRY/REPOSITORY@sha256:DIGEST, or https://, http://, file://
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["into", "out_of"])]
     pub module: Option<String>,
     /// The checksum of the module's bytes, for https:// and http://
     #[arg(long, value_name = "HEX", requires = "module")]
@@ -140,6 +152,9 @@ pub enum In {
 }
 
 pub(super) fn render(args: &IstioArgs) -> Result<Outcome, Failure> {
+    if let Some(done) = args.there.run(&args.files, Api::Istio) {
+        return done;
+    }
     let options = Options {
         extension: match args.only {
             Some(Part::Routes) => None,

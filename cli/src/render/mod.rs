@@ -4,13 +4,16 @@
 //! |---|---|
 //! | `envoy` | a plain Envoy |
 //! | `istio` | an Istio mesh |
+//! | `into` | manifests that people have, of Istio and of the Gateway API |
 //! | `plugin` | the config of the filter alone |
 
 mod envoy;
+mod into;
 mod istio;
 mod plugin;
 
 pub use envoy::{EnvoyArgs, OnFailure};
+pub use into::IntoArgs;
 pub use istio::{ExtensionArgs, IstioArgs};
 pub use plugin::PluginArgs;
 

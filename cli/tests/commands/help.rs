@@ -57,6 +57,11 @@ fn examples_work() {
     for copy in ["reviews.yaml", "canaries/reviews.yaml"] {
         fs::copy(data_folder().join("sound.yaml"), folder.path().join(copy)).unwrap();
     }
+    fs::copy(
+        data_folder().join("routes.yaml"),
+        folder.path().join("their-routes.yaml"),
+    )
+    .unwrap();
     let log = r#"{"authority": "reviews", "uid": "alice"}"#;
     fs::write(folder.path().join("access.log"), log).unwrap();
     let log = "{\"authority\": \"reviews\", \"user\": \"ada\"}\n";
@@ -100,7 +105,7 @@ fn examples_work() {
             tried += 1;
         }
     }
-    assert_eq!(tried, 33);
+    assert_eq!(tried, 37);
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod envoy_page;
 mod examples;
 mod explain;
 mod help;
+mod into;
 mod istio;
 mod module;
 mod pages;
