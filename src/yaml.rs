@@ -56,6 +56,8 @@ pub fn parse(text: &str, source: usize) -> Result<Vec<Node>, Box<Diagnostic>> {
     serde_saphyr::from_multiple_with_options::<Located>(text, options)
         .map(|documents| documents.into_iter().map(Node::from).collect())
         .map_err(|error| {
+            let line = first_line(&error);
+            let (message, help) = in_words(&line);
             Box::new(Diagnostic {
                 severity: Severity::Error,
                 code: "not-yaml",
@@ -67,10 +69,23 @@ pub fn parse(text: &str, source: usize) -> Result<Vec<Node>, Box<Diagnostic>> {
                     }),
                 },
                 first: None,
-                message: format!("this is not YAML: {}", first_line(&error)),
-                help: None,
+                message: format!("this is not YAML: {message}"),
+                help: help.map(str::to_owned),
             })
         })
+}
+
+/// The library's words, where plainer ones say more, and what to do.
+fn in_words(message: &str) -> (&str, Option<&'static str>) {
+    if message.starts_with("budget breached") {
+        let help = "aliases (`*name`) repeat what they stand for: write fewer of them";
+        return ("it is larger than can be read", Some(help));
+    }
+    if message.starts_with("recursion limit") {
+        return ("it is nested too deep", None);
+    }
+    let tab = message.contains(" tab");
+    (message, tab.then_some("indent with spaces"))
 }
 
 /// The error without the library's own drawing of the source, and without the place, which is drawn.
@@ -78,7 +93,7 @@ fn first_line(error: &serde_saphyr::Error) -> String {
     let text = error.without_snippet().to_string();
     let line = text.lines().next().unwrap_or_default();
     let placed = line
-        .rsplit_once(" at line ")
+        .split_once(" at line ")
         .filter(|_| error.location().is_some());
     placed.map_or(line, |(message, _)| message).to_owned()
 }

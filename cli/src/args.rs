@@ -3,7 +3,7 @@
 //! The arguments of a command stand in its own module, next to what is done with them.
 
 use crate::outcome::{Failure, Outcome};
-use crate::{explain, module, render, shell, simulate, validate};
+use crate::{explain, module, render, schema, shell, simulate, validate};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -46,6 +46,8 @@ pub enum Command {
     Simulate(simulate::SimulateArgs),
     /// Extract, inspect or push the WebAssembly module that proxies load
     Module(module::ModuleArgs),
+    /// Print the schema of the file for editors, or its CustomResourceDefinition for Kubernetes
+    Schema(schema::SchemaArgs),
     /// Print what a shell needs to complete commands and options
     Completions(shell::CompletionsArgs),
     /// Print or write manual pages
@@ -64,6 +66,7 @@ impl Command {
             Self::Explain(args) => explain::explain(args),
             Self::Simulate(args) => simulate::simulate(args),
             Self::Module(args) => module::module(args),
+            Self::Schema(args) => schema::schema(args),
             Self::Completions(args) => Ok(shell::completions(args)),
             Self::Man(args) => shell::man(args),
         }
@@ -76,7 +79,9 @@ impl Command {
             Self::Explain(args) => args.output,
             Self::Simulate(args) => args.output,
             Self::Module(args) => args.format(),
-            Self::Render(_) | Self::Completions(_) | Self::Man(_) => Format::Table,
+            Self::Render(_) | Self::Schema(_) | Self::Completions(_) | Self::Man(_) => {
+                Format::Table
+            }
         }
     }
 }

@@ -14,6 +14,7 @@
 //! | [`request`] | a request made up from arguments |
 //! | [`example`] | what the comments in `examples/` promise |
 //! | [`report`] | problems for programs |
+//! | [`schema`] | the format of the file, for editors and for Kubernetes |
 //! | [`shell`] | completions and manual pages |
 //! | [`outcome`] | what a command says, and exit codes |
 
@@ -28,6 +29,7 @@ pub mod render;
 pub mod replace;
 pub mod report;
 pub mod request;
+pub mod schema;
 pub mod shell;
 pub mod simulate;
 pub mod validate;

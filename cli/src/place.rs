@@ -64,9 +64,10 @@ fn sha256(bytes: &[u8]) -> String {
         })
 }
 
-/// A document's canaries: itself, or the list in a plugin's config.
+/// A document's canaries: itself, or the list in a plugin's config or of Kubernetes.
 fn canaries(document: &Node) -> Vec<&Node> {
-    match entry(document, "canaries").map(|(_, list)| &list.value) {
+    let list = entry(document, "canaries").or_else(|| entry(document, "items"));
+    match list.map(|(_, list)| &list.value) {
         Some(Value::List(canaries)) => canaries.iter().collect(),
         _ => vec![document],
     }

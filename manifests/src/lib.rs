@@ -10,6 +10,7 @@
 //! | [`istio`] | Istio: the plugin, and the routes to the variants |
 //! | [`into`] | canaries into manifests that people have |
 //! | [`kubernetes`] | what all manifests for Kubernetes share: envelope, labels, provenance |
+//! | [`schema`] | the file itself: JSON Schema for editors, the CustomResourceDefinition |
 //! | [`error`] | why something cannot be rendered |
 
 pub mod check;
@@ -18,6 +19,7 @@ pub mod error;
 pub mod into;
 pub mod istio;
 pub mod kubernetes;
+pub mod schema;
 
 pub use error::{Error, Problem};
 

@@ -148,7 +148,12 @@ impl<'n> Field<'n> {
 
     pub(super) fn list(&self, report: &mut Report<'_>) -> Option<Vec<Field<'n>>> {
         if !matches!(self.node.value, Value::List(_)) {
-            self.wrong_kind(report, "a list", None);
+            let help = match &self.node.value {
+                Value::String(text) => Some(format!("put it in brackets: [{text}]")),
+                Value::Map(_) => Some("put it in brackets: [{...}]".to_owned()),
+                _ => None,
+            };
+            self.wrong_kind(report, "a list", help);
             return None;
         }
         Some(self.items())
@@ -196,7 +201,11 @@ impl<'n> Field<'n> {
     /// The entries of a map whose keys are free.
     pub(super) fn map(&self, report: &mut Report<'_>) -> Option<Fields<'n>> {
         let Some(fields) = self.peek() else {
-            self.wrong_kind(report, "a map", None);
+            let help = match &self.node.value {
+                Value::Null => Some("write `{}` where there is nothing to say".to_owned()),
+                _ => None,
+            };
+            self.wrong_kind(report, "a map", help);
             return None;
         };
         let mut first: Vec<(&Key, &Node)> = Vec::with_capacity(fields.entries.len());
@@ -221,14 +230,25 @@ impl<'n> Field<'n> {
 
     /// The entries of a map whose keys are known: any other is reported with the nearest.
     pub(super) fn fields(&self, report: &mut Report<'_>, known: &[&str]) -> Option<Fields<'n>> {
+        self.fields_beside(report, known, &[])
+    }
+
+    /// The same, but for keys that others write: they are passed over, and proposed to nobody.
+    pub(super) fn fields_beside(
+        &self,
+        report: &mut Report<'_>,
+        known: &[&str],
+        of_others: &[&str],
+    ) -> Option<Fields<'n>> {
         let fields = self.map(report)?;
         for (key, _) in &fields.entries {
-            if !known.contains(&key.name.as_str()) {
+            let name = key.name.as_str();
+            if !known.contains(&name) && !of_others.contains(&name) {
                 report.error(
-                    (&join(&self.path, &key.name), key.span),
+                    (&join(&self.path, name), key.span),
                     "unknown-field",
-                    format!("unknown field `{}`", key.name),
-                    nearest_or_all(&key.name, known),
+                    format!("unknown field `{name}`"),
+                    nearest_or_all(name, known),
                 );
             }
         }
@@ -281,11 +301,12 @@ impl<'n> Fields<'n> {
             .map(|(key, node)| (key.name.as_str(), self.field(key, node)))
     }
 
-    /// The one entry that is among `choices`; several, or none, are reported.
+    /// The one entry that is among `choices`; several, with how to write them, or none, are reported.
     pub(super) fn one_of(
         &self,
         report: &mut Report<'_>,
         choices: &[&str],
+        several: &str,
     ) -> Option<(&'n str, Field<'n>)> {
         let mut chosen = self.entries().filter(|(name, _)| choices.contains(name));
         let first = chosen.next();
@@ -306,7 +327,7 @@ impl<'n> Fields<'n> {
                 second.key_place(),
                 "one-too-many",
                 format!("`{name}` stands beside `{}`, and only one can", first.0),
-                "put several conditions into a list: `all: [...]` or `any: [...]`".to_owned(),
+                several.to_owned(),
             );
             return None;
         }

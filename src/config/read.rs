@@ -12,6 +12,25 @@ use std::collections::BTreeMap;
 /// What the plugin's config says in `kind`.
 pub const PLUGIN_KIND: &str = "Plugin";
 
+/// Lists as Kubernetes gives them out, with their `apiVersion`: `kubectl get canaries -o yaml` prints
+/// the first, the API server itself the second.
+const LISTS: [(&str, &str); 2] = [("List", "v1"), ("CanaryList", API_VERSION)];
+
+/// What an API server writes into `metadata` by itself (kubernetes.io, "ObjectMeta"), and labels and
+/// annotations: they are Kubernetes' business, mean nothing here and do no harm.
+const OF_KUBERNETES: &[&str] = &[
+    "labels",
+    "annotations",
+    "uid",
+    "resourceVersion",
+    "generation",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "managedFields",
+    "selfLink",
+];
+
 /// Everything that one plugin decides by.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Canaries {
@@ -94,7 +113,7 @@ fn claim_variant_header(
     header: &mut Option<(String, Place)>,
     report: &mut Report<'_>,
 ) {
-    let field = plugin(root).and_then(|fields| fields.get("variantHeader"));
+    let field = of_kind(root, PLUGIN_KIND).and_then(|fields| fields.get("variantHeader"));
     let Some(field) = field else {
         return;
     };
@@ -122,11 +141,11 @@ fn claim_variant_header(
     }
 }
 
-/// The fields of a document that is a plugin's config.
-fn plugin<'n>(root: &Field<'n>) -> Option<Fields<'n>> {
+/// The fields of a document, if it is of this kind.
+fn of_kind<'n>(root: &Field<'n>, kind: &str) -> Option<Fields<'n>> {
     let fields = root.peek()?;
-    let kind = fields.get("kind")?;
-    (kind.node.value == Value::String(PLUGIN_KIND.to_owned())).then_some(fields)
+    let said = fields.get("kind")?;
+    (said.node.value == Value::String(kind.to_owned())).then_some(fields)
 }
 
 /// Reads what the plugin is configured with; no bytes at all are a plugin without canaries.
@@ -154,29 +173,47 @@ pub fn read_json(bytes: &[u8]) -> Result<Canaries, Vec<Diagnostic>> {
     Ok(canaries)
 }
 
-/// The canaries of a document: itself, or the list in a plugin's config.
+/// The canaries of a document: itself, or the list in a plugin's config or of Kubernetes.
 fn canary_documents<'n>(root: &Field<'n>, report: &mut Report<'_>) -> Vec<Field<'n>> {
-    if let Some(kind) = other_kind(root) {
-        report.error(
-            root.key_place(),
-            "not-a-canary",
-            format!("this is a `{kind}`, not a canary"),
-            "give manifests behind `coalmine validate CANARIES --against`".to_owned(),
-        );
-        return Vec::new();
-    }
-    if plugin(root).is_none() {
-        return vec![root.clone()];
-    }
-    let known = ["apiVersion", "kind", "variantHeader", "canaries"];
-    let Some(fields) = root.fields(report, &known) else {
-        return Vec::new();
+    let (known, canaries) = if of_kind(root, PLUGIN_KIND).is_some() {
+        envelope(root, report, API_VERSION, PLUGIN_KIND);
+        (
+            ["apiVersion", "kind", "variantHeader", "canaries"],
+            "canaries",
+        )
+    } else if let Some((kind, version)) = LISTS
+        .into_iter()
+        .find(|(kind, _)| of_kind(root, kind).is_some())
+    {
+        envelope(root, report, version, kind);
+        (["apiVersion", "kind", "metadata", "items"], "items")
+    } else {
+        return if is_canary(root, report) {
+            vec![root.clone()]
+        } else {
+            Vec::new()
+        };
     };
-    envelope(root, report, &[PLUGIN_KIND]);
-    fields
-        .get("canaries")
-        .and_then(|field| field.list(report))
-        .unwrap_or_default()
+    let listed = root
+        .fields(report, &known)
+        .and_then(|fields| fields.get(canaries)?.list(report));
+    let mut listed = listed.unwrap_or_default();
+    listed.retain(|field| is_canary(field, report));
+    listed
+}
+
+/// Reports another API's object, in which nothing is a mistake.
+fn is_canary(field: &Field<'_>, report: &mut Report<'_>) -> bool {
+    let Some(kind) = other_kind(field) else {
+        return true;
+    };
+    report.error(
+        field.key_place(),
+        "not-a-canary",
+        format!("this is a `{kind}`, not a canary"),
+        "give manifests behind `coalmine validate CANARIES --against`".to_owned(),
+    );
+    false
 }
 
 /// The kind of a document that is another API's object.
@@ -193,8 +230,10 @@ fn other_kind<'n>(root: &Field<'n>) -> Option<&'n str> {
 }
 
 fn read_canary(field: &Field<'_>, report: &mut Report<'_>, variant_header: &str) -> Option<Canary> {
-    let fields = field.fields(report, &["apiVersion", "kind", "metadata", "spec"])?;
-    envelope(field, report, &[CANARY_KIND]);
+    // What a controller writes into `status` is not what people ask for.
+    let known = ["apiVersion", "kind", "metadata", "spec"];
+    let fields = field.fields_beside(report, &known, &["status"])?;
+    envelope(field, report, API_VERSION, CANARY_KIND);
     let metadata = fields
         .required(report, "metadata", "write `metadata: {name: reviews}`")
         .and_then(|field| read_metadata(&field, report));
@@ -214,30 +253,28 @@ fn read_canary(field: &Field<'_>, report: &mut Report<'_>, variant_header: &str)
 }
 
 /// Checks `apiVersion` and `kind`.
-fn envelope(field: &Field<'_>, report: &mut Report<'_>, kinds: &[&str]) {
+fn envelope(field: &Field<'_>, report: &mut Report<'_>, version: &str, kind: &str) {
     let Some(fields) = field.peek() else {
         return;
     };
-    for (name, wanted) in [("apiVersion", &[API_VERSION][..]), ("kind", kinds)] {
-        let help = format!("write `{name}: {}`", wanted.first().unwrap_or(&""));
+    for (name, wanted) in [("apiVersion", version), ("kind", kind)] {
+        let help = format!("write `{name}: {wanted}`");
         if let Some(field) = fields.required(report, name, &help)
             && let Some(text) = field.text(report)
-            && !wanted.contains(&text)
+            && text != wanted
         {
             report.error(
                 field.value_place(),
                 "unknown-kind",
-                format!("`{text}` is not a `{name}` that is known here"),
-                nearest_or_all(text, wanted),
+                format!("`{text}` is no `{name}` that is known here"),
+                nearest_or_all(text, &[wanted]),
             );
         }
     }
 }
 
 fn read_metadata(field: &Field<'_>, report: &mut Report<'_>) -> Option<(String, Option<String>)> {
-    // Labels and annotations are Kubernetes' business; they mean nothing here and do no harm.
-    let known = ["name", "namespace", "labels", "annotations"];
-    let fields = field.fields(report, &known)?;
+    let fields = field.fields_beside(report, &["name", "namespace"], OF_KUBERNETES)?;
     let name = fields
         .required(report, "name", "write `name: reviews`")
         .and_then(|field| label(&field, report));

@@ -18,6 +18,8 @@ const TESTS: &[&str] = &[
 ];
 /// Conditions within conditions: enough for any policy that a person can still read.
 const MAX_DEPTH: usize = 16;
+/// How to write several conditions, or several tests of one thing.
+const SEVERAL: &str = "put several conditions into a list: `all: [...]` or `any: [...]`";
 
 pub(super) fn read_rules(
     field: &Field<'_>,
@@ -179,7 +181,7 @@ fn read_condition(
     }
     let deeper = depth.saturating_add(1);
     let fields = field.fields(report, CONDITIONS)?;
-    let (kind, field) = fields.one_of(report, CONDITIONS)?;
+    let (kind, field) = fields.one_of(report, CONDITIONS, SEVERAL)?;
     Some(match kind {
         "all" => Condition::All(read_conditions(&field, context, report, deeper)?),
         "any" => Condition::Any(read_conditions(&field, context, report, deeper)?),
@@ -281,7 +283,7 @@ fn read_always_there(
 }
 
 fn test_in(fields: &Fields<'_>, report: &mut Report<'_>) -> Option<Test> {
-    let (kind, field) = fields.one_of(report, TESTS)?;
+    let (kind, field) = fields.one_of(report, TESTS, SEVERAL)?;
     let text = |report: &mut Report<'_>| field.text(report).map(str::to_owned);
     // An empty part is in every value, which `present` says better.
     let filled = |report: &mut Report<'_>| field.filled(report).map(str::to_owned);

@@ -60,10 +60,11 @@ pub(super) fn read_unit(
     report: &mut Report<'_>,
 ) -> Vec<UnitSource> {
     const SOURCES: &[&str] = &["header", "cookie", "query"];
+    const SEVERAL: &str = "make an item of each: `[{header: x-user-id}, {cookie: session}]`";
     let list = field.list(report).unwrap_or_default();
     let read = |field: Field<'_>| {
         let fields = field.fields(report, SOURCES)?;
-        let (source, field) = fields.one_of(report, SOURCES)?;
+        let (source, field) = fields.one_of(report, SOURCES, SEVERAL)?;
         match source {
             "header" => deciding_header(&field, context, report).map(UnitSource::Header),
             "cookie" => token(&field, report).map(|name| UnitSource::Cookie(name.to_owned())),

@@ -25,6 +25,7 @@ fn every_command_explains_itself() {
         "module extract",
         "module inspect",
         "module push",
+        "schema",
         "completions",
         "man",
     ] {
@@ -79,6 +80,7 @@ fn examples_work() {
         "render plugin",
         "explain",
         "simulate",
+        "schema",
         "completions",
         "man",
     ] {
@@ -91,6 +93,7 @@ fn examples_work() {
             // What follows is a remark, or another program's.
             let line = line.trim().split("    ").next().unwrap();
             let line = line.split(" | jq").next().unwrap();
+            let line = line.split(" | kubectl").next().unwrap();
             if !line.contains("coalmine ") {
                 continue;
             }
@@ -105,7 +108,7 @@ fn examples_work() {
             tried += 1;
         }
     }
-    assert_eq!(tried, 37);
+    assert_eq!(tried, 40);
 }
 
 #[test]

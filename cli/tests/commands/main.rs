@@ -3,6 +3,7 @@
 //! What they print is kept in `snapshots/`; `INSTA_UPDATE=always cargo test -p coalmine-cli` writes
 //! it anew.
 
+mod bad;
 mod docs;
 mod envoy_page;
 mod examples;
@@ -14,6 +15,7 @@ mod module;
 mod pages;
 mod rendering;
 mod run;
+mod schema;
 mod shell;
 mod simulate;
 mod validate;
