@@ -11,6 +11,7 @@
 //! | `wire` | the wire form of headers |
 //! | `entropy` | the pool of draws |
 //! | `random` | random bytes as configuration and as headers |
+//! | `agreement` | that `explain`, `simulate` and the filter agree about random policies |
 
 #![allow(
     clippy::arithmetic_side_effects,
@@ -21,11 +22,14 @@
     reason = "the filter must not panic; a test may, and so says that it failed"
 )]
 
+mod agreement;
 mod configure;
 mod entropy;
 mod failures;
 mod host;
 mod memory;
+#[path = "../../../tests/policies/mod.rs"]
+mod policies;
 mod random;
 mod requests;
 mod wire;

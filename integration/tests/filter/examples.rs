@@ -110,7 +110,7 @@ fn broken(setting: &mut Setting, promise: &Promise) -> Option<String> {
     Some("this machine is too slow to ask within a second".to_owned())
 }
 
-fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     i64::try_from(now.as_millis()).unwrap()
 }

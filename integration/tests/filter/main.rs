@@ -3,6 +3,7 @@
 //! One program, because it is linked once and its tests share both cores. `COALMINE_ENVOY` chooses
 //! the Envoy, `COALMINE_HOSTILE` the number of hostile requests.
 
+mod agreement;
 mod changes;
 mod cookies;
 mod damaged;
@@ -11,6 +12,8 @@ mod examples;
 mod failure;
 mod hostile;
 mod metrics;
+#[path = "../../../tests/policies/mod.rs"]
+mod policies;
 mod ramps;
 mod random;
 mod requests;

@@ -127,15 +127,17 @@ fn native_tests(_: &Stage, _: &Step) -> Result<Command> {
     Ok(command)
 }
 
-/// The reader, the decision and the filter, each with a million random configs and headers.
+/// The reader, the decision and the filter, each with a million random configs and headers; and all
+/// answers about the requests of 100,000 random policies.
 fn random_inputs(_: &Stage, _: &Step) -> Result<Command> {
     let mut command = native_cargo();
     command
         .args(["test", "--release"])
         .args(["--package", "coalmine", "--test", "properties"])
         .args(["--package", "coalmine-filter", "--test", "filter"])
-        .args(["--", "robust::", "random"])
-        .env("COALMINE_FUZZ", "1000000");
+        .args(["--", "robust::", "random", "agreement::"])
+        .env("COALMINE_FUZZ", "1000000")
+        .env("COALMINE_POLICIES", "100000");
     Ok(command)
 }
 

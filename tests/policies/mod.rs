@@ -1,0 +1,301 @@
+//! Random policies and requests that have something to do with each other, for the tests that hold
+//! `explain`, `simulate` and the filter against each other, natively and on Envoy.
+
+use coalmine::Timestamp;
+use coalmine::bucket::{POSITIONS, Share};
+use coalmine::config::{
+    Canaries, Canary, Condition, IssueCookie, Named, Outcome, Pins, RampPoint, Rule, Shape, Shares,
+    Spec, Test, UnitSource, Variant, WhenNoUnit, plugin_json, read_json,
+};
+use coalmine_analysis::sequence::Sequence;
+use coalmine_cli::request::RequestArgs;
+
+/// When native requests come: between the points of the ramps.
+pub(crate) const NOW: i64 = 1_800_000_000_000;
+
+/// What headers, cookies and parameters say.
+const VALUES: [&str; 9] = [
+    "a", "b", "canary", "never", "staff", "ab-12", "x y", "", "bot/2",
+];
+
+const HEADERS: [&str; 4] = ["x-a", "x-b", "user-agent", "x-user-id"];
+const COOKIES: [&str; 3] = ["s", "plan", "pin"];
+const QUERIES: [&str; 3] = ["q", "pin", "v"];
+const PATHS: [&str; 4] = ["/", "/beta/x", "/api/v1", "/a"];
+const METHODS: [&str; 3] = ["GET", "POST", "PUT"];
+const REGEXES: [&str; 4] = ["[a-c]+", r"ab-\d+", ".*", "bot.*|staff"];
+
+/// What is random.
+pub(crate) struct Random(Sequence);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(Sequence::new(seed))
+    }
+
+    pub(crate) fn below(&mut self, limit: usize) -> usize {
+        usize::try_from(self.0.next_number() % u64::try_from(limit).unwrap()).unwrap()
+    }
+
+    fn one_in(&mut self, count: usize) -> bool {
+        self.below(count) == 0
+    }
+
+    fn pick(&mut self, choices: &[&str]) -> String {
+        choices[self.below(choices.len())].to_owned()
+    }
+
+    /// Canaries that the reader takes, for hosts of their own: `h0`, `h1` and so on.
+    pub(crate) fn canaries(&mut self, count: usize) -> Canaries {
+        let mut canaries = Canaries::default();
+        for number in 0..count {
+            // Now and then there is something that the reader refuses, such as two equal rules.
+            let canary = loop {
+                let alone = Canaries {
+                    canaries: vec![self.canary(number)],
+                    ..Canaries::default()
+                };
+                let json = plugin_json(&alone).unwrap();
+                if let Ok(read) = read_json(json.as_bytes()) {
+                    assert_eq!(read, alone, "{json}");
+                    break alone.canaries.into_iter().next().unwrap();
+                }
+            };
+            canaries.canaries.push(canary);
+        }
+        canaries
+    }
+
+    fn canary(&mut self, number: usize) -> Canary {
+        let all = ["stable", "canary", "a", "b", "green"];
+        let first = self.below(all.len());
+        let names: Vec<&str> = (0..2 + self.below(3))
+            .map(|at| all[(first + at) % all.len()])
+            .collect();
+        let drawn = names.len() - 1;
+        let max = (drawn > 2).then(|| Share::from_millionths(POSITIONS / drawn as u32).unwrap());
+        let default = names[self.below(names.len())];
+        let variants = names.iter().map(|name| {
+            let max = max.filter(|_| *name != default);
+            let variant = Variant {
+                max,
+                ..Variant::default()
+            };
+            ((*name).to_owned(), variant)
+        });
+        let when_no_unit = match self.below(6) {
+            0 => WhenNoUnit::Random,
+            1 | 2 => WhenNoUnit::IssueCookie,
+            3 => WhenNoUnit::SourceAddress,
+            _ => WhenNoUnit::Default,
+        };
+        let issues = when_no_unit == WhenNoUnit::IssueCookie && self.one_in(2);
+        let pins = Pins {
+            header: self.one_in(2).then(|| "x-pin".to_owned()),
+            cookie: self.one_in(2).then(|| "pin".to_owned()),
+            query: self.one_in(2).then(|| "pin".to_owned()),
+        };
+        let drawn: Vec<&str> = names
+            .iter()
+            .copied()
+            .filter(|name| *name != default)
+            .collect();
+        let rules = (0..self.below(5))
+            .map(|rule| self.rule(rule, &names, &drawn))
+            .collect();
+        let mut unit: Vec<UnitSource> = (0..self.below(4)).map(|_| self.unit_source()).collect();
+        let mut seen = Vec::new();
+        unit.retain(|source| {
+            !seen.contains(source) && {
+                seen.push(source.clone());
+                true
+            }
+        });
+        Canary {
+            name: format!("c{number}"),
+            namespace: self.one_in(2).then(|| "ns".to_owned()),
+            spec: Spec {
+                hosts: vec![format!("h{number}")],
+                service: None,
+                variants: variants.collect(),
+                default: default.to_owned(),
+                pins,
+                rules,
+                shares: self.shares(&drawn),
+                unit,
+                when_no_unit,
+                issue_cookie: issues.then(|| IssueCookie {
+                    name: Some("u".to_owned()),
+                    ..IssueCookie::default()
+                }),
+                salt: self
+                    .one_in(3)
+                    .then(|| format!("salt-{}", self.below(1_000))),
+                ramp: self.ramp(&drawn),
+            },
+        }
+    }
+
+    /// Shares that have room beside each other, and each within its `max`.
+    fn shares(&mut self, drawn: &[&str]) -> Shares {
+        let room = POSITIONS as usize / drawn.len();
+        let mut shares = Vec::new();
+        for name in drawn {
+            if !self.one_in(4) {
+                let millionths = u32::try_from(self.below(room + 1)).unwrap();
+                shares.push((
+                    (*name).to_owned(),
+                    Share::from_millionths(millionths).unwrap(),
+                ));
+            }
+        }
+        shares
+    }
+
+    /// Points in the past and the far future, so that no share moves while a test runs.
+    fn ramp(&mut self, drawn: &[&str]) -> Vec<RampPoint> {
+        const YEAR: i64 = 365 * 24 * 3600 * 1000;
+        if !self.one_in(3) {
+            return Vec::new();
+        }
+        let times = [NOW - 30 * YEAR, NOW - 20 * YEAR, NOW + 60 * YEAR];
+        let mut points = Vec::new();
+        for at in times {
+            let shares = self.shares(drawn);
+            if !shares.is_empty() {
+                points.push(RampPoint {
+                    at: Timestamp::from_unix_millis(at),
+                    shape: match self.one_in(2) && !points.is_empty() {
+                        true => Shape::Linear,
+                        false => Shape::Step,
+                    },
+                    shares,
+                });
+            }
+        }
+        points
+    }
+
+    fn unit_source(&mut self) -> UnitSource {
+        match self.below(3) {
+            0 => UnitSource::Header(self.pick(&["x-user-id", "x-a"])),
+            1 => UnitSource::Cookie(self.pick(&COOKIES)),
+            _ => UnitSource::Query(self.pick(&QUERIES)),
+        }
+    }
+
+    fn rule(&mut self, number: usize, names: &[&str], drawn: &[&str]) -> Rule {
+        let shares = self.shares(drawn);
+        Rule {
+            name: format!("r{number}"),
+            when: self.condition(3),
+            outcome: match shares.is_empty() || self.one_in(2) {
+                true => Outcome::Route(self.pick(names)),
+                false => Outcome::Shares(shares),
+            },
+        }
+    }
+
+    fn condition(&mut self, depth: usize) -> Condition {
+        let parts = |random: &mut Self| {
+            (0..1 + random.below(3))
+                .map(|_| random.condition(depth - 1))
+                .collect()
+        };
+        match self.below(if depth == 0 { 6 } else { 9 }) {
+            0 | 1 => Condition::Header(self.named(&HEADERS)),
+            2 => Condition::Cookie(self.named(&COOKIES)),
+            3 => Condition::Query(self.named(&QUERIES)),
+            4 => Condition::Path(match self.below(2) {
+                0 => Test::Prefix(self.pick(&PATHS)),
+                _ => Test::Exact(self.pick(&PATHS)),
+            }),
+            5 => Condition::Method(Test::In(vec![self.pick(&METHODS)])),
+            6 => Condition::All(parts(self)),
+            7 => Condition::Any(parts(self)),
+            _ => Condition::Not(Box::new(self.condition(depth - 1))),
+        }
+    }
+
+    fn named(&mut self, names: &[&str]) -> Named {
+        let filled = |random: &mut Self| random.pick(&VALUES[..7]);
+        let test = match self.below(8) {
+            0 | 1 => Test::Exact(self.pick(&VALUES)),
+            2 => Test::In((0..1 + self.below(3)).map(|_| self.pick(&VALUES)).collect()),
+            3 => Test::Prefix(filled(self)),
+            4 => Test::Suffix(filled(self)),
+            5 => Test::Contains(filled(self)),
+            6 => Test::Regex(self.pick(&REGEXES)),
+            _ => Test::Present(self.one_in(2)),
+        };
+        let name = self.pick(names);
+        Named { name, test }
+    }
+
+    /// A request to one of these canaries, or, seldom, to none of them.
+    pub(crate) fn request(&mut self, canary: &Canary) -> RequestArgs {
+        let mut words: Vec<&str> = canary
+            .spec
+            .variants
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .collect();
+        words.extend(["never", "other", ""]);
+        let mut headers = Vec::new();
+        for _ in 0..self.below(5) {
+            let name = self.pick(&HEADERS);
+            let value = match name.as_str() {
+                "x-user-id" => format!("user-{}", self.below(10_000)),
+                _ => self.pick(&VALUES),
+            };
+            headers.push((name, value));
+        }
+        if self.one_in(6) {
+            headers.push(("x-pin".to_owned(), self.pick(&words)));
+        }
+        if self.one_in(4) {
+            headers.push(("x-coalmine-variant".to_owned(), self.pick(&words)));
+        }
+        let mut cookies = Vec::new();
+        for _ in 0..self.below(3) {
+            let name = self.pick(&["s", "plan", "u", "coalmine-unit"]);
+            cookies.push(format!("{name}={}", self.pick(&VALUES)));
+        }
+        if self.one_in(6) {
+            cookies.push(format!("pin={}", self.pick(&words)));
+        }
+        let mut path = self.pick(&PATHS);
+        for number in 0..self.below(3) {
+            path.push(if number == 0 { '?' } else { '&' });
+            let pin = self.one_in(4);
+            let name = if pin {
+                "pin".to_owned()
+            } else {
+                self.pick(&QUERIES)
+            };
+            let value = if pin {
+                self.pick(&words)
+            } else {
+                self.pick(&VALUES[..6])
+            };
+            path.push_str(&format!("{name}={value}"));
+        }
+        let host = match self.one_in(30) {
+            true => "elsewhere".to_owned(),
+            false => canary.spec.hosts[0].clone(),
+        };
+        RequestArgs {
+            host: Some(host),
+            method: self.pick(&METHODS),
+            path,
+            headers,
+            // Half of them in one line.
+            cookies: match self.one_in(2) && !cookies.is_empty() {
+                true => vec![cookies.join("; ")],
+                false => cookies,
+            },
+            source_address: Some(format!("10.0.0.{}:1234", self.below(200))),
+            ..RequestArgs::default()
+        }
+    }
+}
