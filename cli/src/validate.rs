@@ -3,6 +3,7 @@
 
 use crate::args::{Files, Format, after_help};
 use crate::input::{self, Unread, counted};
+use crate::module;
 use crate::outcome::{Failure, NO, Outcome, REFUSED};
 use crate::place;
 use crate::report::Found;
@@ -43,6 +44,9 @@ pub struct ValidateArgs {
         default_value = "istio-system"
     )]
     pub root_namespace: String,
+    /// The module that plugins have to run: its digest is compared with what they pin
+    #[arg(long, value_name = "FILE", requires = "against")]
+    pub module: Option<PathBuf>,
     /// How to print what was found
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Format,
@@ -138,7 +142,7 @@ fn against(args: &ValidateArgs, checked: &mut Checked) -> Result<(), Failure> {
     }
     let options = Options {
         root_namespace: args.root_namespace.clone(),
-        module: None,
+        module: args.module.as_deref().map(module::digests).transpose()?,
     };
     let nodes = documents.iter().map(|(number, node)| (*number, node));
     let result = check::check(&checked.canaries, nodes, &options);

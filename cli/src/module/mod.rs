@@ -27,6 +27,8 @@ pub use push::PushArgs;
 use crate::args::{EXIT_CODES, Format};
 use crate::outcome::{Failure, Outcome};
 use clap::{Args, Subcommand};
+use coalmine_manifests::check::Digests;
+use std::path::Path;
 
 /// `coalmine module`
 #[derive(Debug, Args)]
@@ -69,4 +71,19 @@ pub fn module(args: &ModuleArgs) -> Result<Outcome, Failure> {
         Action::Inspect(args) => inspect::run(args),
         Action::Push(args) => push::push(args),
     }
+}
+
+/// What plugins pin this module by: the digest of the image that `push` makes of it, and of its bytes.
+///
+/// # Errors
+/// The file cannot be read.
+pub(crate) fn digests(file: &Path) -> Result<Digests, Failure> {
+    let module = carried::load(Some(file))?;
+    let version = inspect(&module.bytes).ok().and_then(|found| found.version);
+    let image = Image::of(&module.bytes, version.as_deref())
+        .map_err(|error| Failure::cannot(format!("cannot make an image: {error}")))?;
+    Ok(Digests {
+        image: Some(image.manifest.digest),
+        file: inspect::sha256(&module.bytes),
+    })
 }

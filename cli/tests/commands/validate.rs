@@ -193,3 +193,43 @@ fn manifests_are_held_against_canaries() {
     let ran = coalmine("validate against/canary.yaml against/manifests");
     assert_snapshot!("manifests_among_canaries", ran);
 }
+
+/// Beside a plugin that pins another module: by its image, and by its bytes where it comes by http.
+#[test]
+fn the_module_is_the_one_that_is_pinned() {
+    use sha2::{Digest, Sha256};
+    let folder = tempfile::tempdir().unwrap();
+    let module = folder.path().join("coalmine.wasm");
+    std::fs::write(&module, b"\0asm\x01\0\0\0").unwrap();
+    let image = coalmine_cli::module::Image::of(b"\0asm\x01\0\0\0", None).unwrap();
+    let sum: String = Sha256::digest(b"\0asm\x01\0\0\0")
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let read = |name: &str| {
+        std::fs::read_to_string(data_folder().join("against/manifests").join(name)).unwrap()
+    };
+    let (routes, plugin) = (read("routes.yaml"), read("plugin.yaml"));
+    let check = |url: &str, code: i32| {
+        let plugin = plugin.replace("oci://registry.example.com/coalmine@sha256:aa", url);
+        let module = module.display();
+        let ran = coalmine_with(
+            &format!("validate against/canary.yaml --against - --module {module}"),
+            &format!("{routes}---\n{plugin}"),
+        );
+        assert_eq!(ran.code, code, "{url}: {ran}");
+        assert_eq!(
+            ran.stderr.contains("other-module"),
+            code == 1,
+            "{url}: {ran}"
+        );
+    };
+    let pinned = format!(
+        "oci://registry.example.com/coalmine@{}",
+        image.manifest.digest
+    );
+    check(&pinned, 0);
+    check("oci://registry.example.com/coalmine@sha256:aa", 1);
+    check(&format!("https://example.com/c.wasm\n  sha256: {sum}"), 0);
+    check("https://example.com/c.wasm\n  sha256: aa", 1);
+}
