@@ -4,7 +4,10 @@
 mod fixtures;
 mod outcomes;
 mod routing;
+#[path = "../schemas/mod.rs"]
+mod schemas;
 
+use coalmine_manifests::into::Api;
 use coalmine_manifests::into::{insert, remove};
 use fixtures::{Fixture, canaries, fixtures};
 use std::fs;
@@ -60,4 +63,26 @@ fn a_changed_canary_takes_the_place_of_the_old() {
         let after = fixture.insert(&before.texts[0]);
         assert_eq!(after, fixture.inserted(), "{}", fixture.name);
     }
+}
+
+/// Which fixtures are accepted by Istio's definitions before are accepted after; most are.
+#[test]
+fn results_stay_valid() {
+    let schemas = schemas::Schemas::read("istio");
+    let mut valid = 0;
+    for fixture in fixtures().iter().filter(|one| one.api == Api::Istio) {
+        let problems = |text: &str| -> Vec<String> {
+            let known = ["VirtualService", "DestinationRule"].map(Some);
+            let all = outcomes::documents(text).into_iter();
+            let ours = all.filter(|one| known.contains(&one["kind"].as_str()));
+            let texts = ours.map(|one| one.to_string());
+            texts.flat_map(|text| schemas.problems(&text)).collect()
+        };
+        if problems(&fixture.text).is_empty() {
+            let after = problems(&fixture.inserted());
+            assert!(after.is_empty(), "{}: {after:?}", fixture.name);
+            valid += 1;
+        }
+    }
+    assert!(valid >= 33, "only {valid} fixtures were valid before");
 }
