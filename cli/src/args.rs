@@ -3,7 +3,7 @@
 //! The arguments of a command stand in its own module, next to what is done with them.
 
 use crate::outcome::{Failure, Outcome};
-use crate::{explain, module, render, schema, shell, simulate, validate};
+use crate::{envoy, explain, module, render, schema, shell, simulate, validate};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -44,6 +44,8 @@ pub enum Command {
     Explain(explain::ExplainArgs),
     /// Send a million users, or those of an access log, through canaries
     Simulate(simulate::SimulateArgs),
+    /// Run a local Envoy in front of the variants' endpoints
+    Envoy(envoy::EnvoyArgs),
     /// Extract, inspect or push the WebAssembly module that proxies load
     Module(module::ModuleArgs),
     /// Print the schema of the file for editors, or its CustomResourceDefinition for Kubernetes
@@ -65,6 +67,7 @@ impl Command {
             Self::Render(args) => render::render(args),
             Self::Explain(args) => explain::explain(args),
             Self::Simulate(args) => simulate::simulate(args),
+            Self::Envoy(args) => envoy::envoy(args),
             Self::Module(args) => module::module(args),
             Self::Schema(args) => schema::schema(args),
             Self::Completions(args) => Ok(shell::completions(args)),
@@ -82,6 +85,7 @@ impl Command {
             Self::Render(_) | Self::Schema(_) | Self::Completions(_) | Self::Man(_) => {
                 Format::Table
             }
+            Self::Render(_) | Self::Envoy(_) | Self::Completions(_) | Self::Man(_) => Format::Table,
         }
     }
 }

@@ -8,6 +8,7 @@
 //! | [`args`] | the arguments, with the help that people read |
 //! | [`input`] | files, folders and standard input to canaries |
 //! | [`validate`], [`render`], [`explain`], [`simulate`] | the commands |
+//! | [`mod@envoy`] | a local Envoy that follows its files |
 //! | [`module`] | the WebAssembly module: extract, inspect, push |
 //! | [`place`] | where a problem of a rendered target stands in its file |
 //! | [`replace`] | a file replaced by an atomic rename |
@@ -19,8 +20,10 @@
 //! | [`outcome`] | what a command says, and exit codes |
 
 pub mod args;
+pub mod envoy;
 pub mod example;
 pub mod explain;
+mod http;
 pub mod input;
 pub mod module;
 pub mod outcome;

@@ -82,7 +82,7 @@ pub fn replace(
 }
 
 /// The version that a discovery response in JSON declares.
-pub(crate) fn version_info(content: &[u8]) -> Option<String> {
+fn version_info(content: &[u8]) -> Option<String> {
     let response: Value = serde_json::from_slice(content).ok()?;
     Some(response["version_info"].as_str()?.to_owned())
 }

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use coalmine::config::Canaries;
 use coalmine_manifests::File;
 use coalmine_manifests::envoy::{
-    self as target, BOOTSTRAP, CDS, FILTER, LDS, LISTENER, Options, PLUGIN, RDS, ROUTES, Step,
+    self as target, BOOTSTRAP, CDS, FILTER, LISTENER, Options, PLUGIN, Step,
 };
 
 use crate::client::{Client, Request};
@@ -172,8 +172,8 @@ impl Stand {
         let expected: BTreeMap<String, Option<String>> = files
             .iter()
             .map(|file| {
-                let version = discovery::version_info(file.contents.as_bytes());
-                (format!("{}.version_text", stats_of(&file.name)), version)
+                let name = target::subscription(&file.name);
+                (format!("{name}.version_text"), target::version(file))
             })
             .collect();
         let begun = Instant::now();
@@ -206,15 +206,5 @@ impl Stand {
     /// Envoy is gone.
     pub fn decisions(&self) -> Result<Counts> {
         decisions::counts(self.envoy.admin())
-    }
-}
-
-/// What the metrics of the subscription to a file begin with.
-fn stats_of(file: &str) -> String {
-    match file {
-        CDS => "cluster_manager.cds".to_owned(),
-        LDS => "listener_manager.lds".to_owned(),
-        RDS => format!("http.{LISTENER}.rds.{ROUTES}"),
-        _ => format!("extension_config_discovery.http_filter.{FILTER}"),
     }
 }

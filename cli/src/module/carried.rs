@@ -17,17 +17,17 @@ pub fn carried() -> Option<&'static [u8]> {
 }
 
 /// A module and where it is from.
-pub(super) struct Module {
-    pub(super) bytes: Cow<'static, [u8]>,
+pub(crate) struct Module {
+    pub(crate) bytes: Cow<'static, [u8]>,
     /// The path of its file, or words.
-    pub(super) source: String,
+    pub(crate) source: String,
 }
 
 /// The file's, or the one that this command carries.
 ///
 /// # Errors
 /// The file cannot be read, or the command carries none; the message says how to get one.
-pub(super) fn load(file: Option<&Path>) -> Result<Module, Failure> {
+pub(crate) fn load(file: Option<&Path>) -> Result<Module, Failure> {
     let Some(path) = file else {
         return Ok(Module {
             bytes: Cow::Borrowed(needed("name a file with one, or")?),

@@ -1,6 +1,6 @@
 //! `coalmine module inspect`: what is in a module, and whether Envoy can load it.
 
-use super::carried::load;
+use super::carried::{Module, load};
 use super::host::{self, ABI_VERSIONS};
 use crate::args::{Format, after_help};
 use crate::outcome::{Failure, NO, Outcome};
@@ -152,6 +152,22 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, String> {
     found.problems.extend(problems);
     found.loads = found.problems.is_empty();
     Ok(found)
+}
+
+/// What is in a module that is to be used, so one that Envoy can load.
+///
+/// # Errors
+/// Envoy cannot.
+pub(crate) fn usable(module: &Module) -> Result<Inspection, Failure> {
+    let found = inspect(&module.bytes)
+        .map_err(|problem| Failure::refused(format!("{} {problem}", module.source)))?;
+    match found.problems.first() {
+        None => Ok(found),
+        Some(problem) => Err(Failure::refused(format!(
+            "Envoy cannot load {}: {problem}; `coalmine module inspect` says all about it",
+            module.source
+        ))),
+    }
 }
 
 /// Fills in what stands in the sections; gives the imports, and whether each is a function.

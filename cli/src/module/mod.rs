@@ -19,8 +19,10 @@ mod inspect;
 mod push;
 
 pub use carried::carried;
+pub(crate) use carried::load;
 pub use extract::ExtractArgs;
 pub use image::Image;
+pub(crate) use inspect::usable;
 pub use inspect::{InspectArgs, Inspection, Memory, inspect};
 pub use push::PushArgs;
 

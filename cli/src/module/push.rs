@@ -3,8 +3,9 @@
 use super::carried::load;
 use super::credentials::{self, Credentials};
 use super::image::Image;
-use super::inspect::inspect;
+use super::inspect::usable;
 use crate::args::{Format, after_help};
+use crate::http;
 use crate::outcome::{Failure, Outcome};
 use clap::Args;
 use indicatif::ProgressBar;
@@ -90,14 +91,7 @@ pub(super) fn push(args: &PushArgs) -> Result<Outcome, Failure> {
         .ok_or_else(|| bad(&args.reference, "it is empty"))?;
     let (registry, repository) = (first.registry().to_owned(), first.repository().to_owned());
     let module = load(args.module.as_deref())?;
-    let found = inspect(&module.bytes)
-        .map_err(|problem| Failure::refused(format!("{} {problem}", module.source)))?;
-    if let Some(problem) = found.problems.first() {
-        return Err(Failure::refused(format!(
-            "Envoy cannot load {}: {problem}; `coalmine module inspect` says all about it",
-            module.source
-        )));
-    }
+    let found = usable(&module)?;
     let image = Image::of(&module.bytes, found.version.as_deref())
         .map_err(|error| Failure::cannot(format!("cannot make the image: {error}")))?;
     let credentials = match &args.username {
@@ -202,8 +196,7 @@ async fn send(
     credentials: &Credentials,
     plain_http: bool,
 ) -> Result<(), OciDistributionError> {
-    // A second call finds the first one's, which is the same.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    http::provide_tls();
     let Some(first) = targets.first() else {
         return Ok(());
     };

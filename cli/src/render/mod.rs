@@ -89,7 +89,7 @@ fn objects(files: &[File], folder: Option<&Path>, mut talk: String) -> Result<Ou
 }
 
 /// Why a target cannot be rendered, drawn where it is missing.
-fn refused(error: &Error, input: &Input) -> Failure {
+pub(crate) fn refused(error: &Error, input: &Input) -> Failure {
     match error {
         Error::Problems(problems) => {
             let found: Vec<_> = problems

@@ -21,6 +21,8 @@ fn every_command_explains_itself() {
         "render plugin",
         "explain",
         "simulate",
+        "envoy",
+        "envoy run",
         "module",
         "module extract",
         "module inspect",

@@ -1,7 +1,8 @@
 //! Files of discovery: what Envoy reads again whenever they are replaced.
 
+use super::{CDS, FILTER, LDS, LISTENER, RDS, ROUTES};
 use crate::{Error, File};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A config behind the type URL that tells Envoy what it is.
 #[derive(Serialize)]
@@ -44,4 +45,25 @@ pub(super) fn file<T: Serialize>(name: &str, resources: Vec<Typed<T>>) -> Result
         name: name.to_owned(),
         contents,
     })
+}
+
+/// What Envoy's metrics of its subscription to one of our files begin with: `version_text` behind it
+/// is the [`version`] that is in force.
+pub fn subscription(file: &str) -> String {
+    match file {
+        CDS => "cluster_manager.cds".to_owned(),
+        LDS => "listener_manager.lds".to_owned(),
+        RDS => format!("http.{LISTENER}.rds.{ROUTES}"),
+        _ => format!("extension_config_discovery.http_filter.{FILTER}"),
+    }
+}
+
+/// The `version_info` of a file of discovery; none, if it is no such file.
+pub fn version(file: &File) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Versioned {
+        version_info: String,
+    }
+    let read: Versioned = serde_json::from_str(&file.contents).ok()?;
+    Some(read.version_info)
 }

@@ -36,6 +36,7 @@ mod plugin;
 mod routes;
 
 pub use change::{Step, change};
+pub use discovery::{subscription, version};
 pub use plugin::{FailurePolicy, filter_resource, plugin_resource};
 
 use crate::{Error, File, Problem, to_yaml};
