@@ -260,10 +260,19 @@ fn a_registry_is_told_who_we_are() {
 
     // A credential helper is a program on PATH.
     let helper = docker.path().join("docker-credential-test");
+    // Written by another process: a program that this one had open could be busy for a moment.
     let answer = |script: &str| {
-        fs::write(&helper, format!("#!/bin/sh\n{script}\n")).unwrap();
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        fs::set_permissions(&helper, mode).unwrap();
+        let written = Command::new("sh")
+            .args([
+                "-c",
+                r#"printf '#!/bin/sh\n%s\n' "$1" > "$2" && chmod +x "$2""#,
+                "sh",
+                script,
+            ])
+            .arg(&helper)
+            .status()
+            .unwrap();
+        assert!(written.success());
     };
     store(json!({"credHelpers": {&address: "test"}}));
     answer(&format!(
