@@ -82,10 +82,11 @@ impl Command {
             Self::Explain(args) => args.output,
             Self::Simulate(args) => args.output,
             Self::Module(args) => args.format(),
-            Self::Render(_) | Self::Schema(_) | Self::Completions(_) | Self::Man(_) => {
-                Format::Table
-            }
-            Self::Render(_) | Self::Envoy(_) | Self::Completions(_) | Self::Man(_) => Format::Table,
+            Self::Render(_)
+            | Self::Envoy(_)
+            | Self::Schema(_)
+            | Self::Completions(_)
+            | Self::Man(_) => Format::Table,
         }
     }
 }
