@@ -9,6 +9,7 @@
 //! | [`envoy`] | plain Envoy: a bootstrap and a watched file with the plugin's config |
 //! | [`istio`] | Istio: the plugin, and the routes to the variants |
 //! | [`into`] | canaries into manifests that people have |
+//! | [`gateway_api`] | the Gateway API: routes to one Service a variant |
 //! | [`kubernetes`] | what all manifests for Kubernetes share: envelope, labels, provenance |
 //! | [`schema`] | the file itself: JSON Schema for editors, the CustomResourceDefinition |
 //! | [`error`] | why something cannot be rendered |
@@ -16,6 +17,7 @@
 pub mod check;
 pub mod envoy;
 pub mod error;
+pub mod gateway_api;
 pub mod into;
 pub mod istio;
 pub mod kubernetes;

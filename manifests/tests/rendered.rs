@@ -6,6 +6,7 @@ mod examples;
 
 use coalmine::{Node, yaml};
 use coalmine_manifests::envoy::{self, Form};
+use coalmine_manifests::gateway_api;
 use coalmine_manifests::istio::{self, Extension, Module, Routes};
 use coalmine_manifests::{Error, File, check};
 use examples::Example;
@@ -49,6 +50,8 @@ const TARGETS: &[Target] = &[
     ("envoy", |example| envoy(example, Form::Static)),
     ("envoy-xds", |example| envoy(example, Form::Xds)),
     ("istio", istio),
+    ("gateway-api", |example| gateway_api(example, false)),
+    ("gateway-api-grpc", |example| gateway_api(example, true)),
 ];
 
 fn envoy(example: &Example, form: Form) -> Result<Vec<File>, Error> {
@@ -67,6 +70,25 @@ fn istio(example: &Example) -> Result<Vec<File>, Error> {
         routes: Some(Routes::default()),
     };
     istio::render(&example.canaries, &example.provenance, &options)
+}
+
+/// Routes of a gateway; an example without services has none.
+fn gateway_api(example: &Example, grpc: bool) -> Result<Vec<File>, Error> {
+    let canaries = example.canaries.canaries.iter();
+    let mut variants = canaries.flat_map(|canary| &canary.spec.variants);
+    if variants.any(|(_, variant)| variant.service.is_none()) {
+        return Ok(Vec::new());
+    }
+    let public = gateway_api::Gateway {
+        namespace: Some("infra".to_owned()),
+        name: "public".to_owned(),
+        section: None,
+    };
+    let options = gateway_api::Options {
+        gateways: vec![public],
+        grpc,
+    };
+    gateway_api::render(&example.canaries, &example.provenance, &options)
 }
 
 fn rendered() -> BTreeMap<PathBuf, String> {
@@ -114,6 +136,10 @@ fn what_is_rendered_agrees() {
     for example in examples::all() {
         for (target, render) in TARGETS {
             let files = render(&example).unwrap();
+            if files.is_empty() {
+                // An example without services is nothing for the Gateway API.
+                continue;
+            }
             let nodes: Vec<Node> = files
                 .iter()
                 .flat_map(|file| yaml::parse(&file.contents, 0).unwrap())

@@ -4,15 +4,18 @@
 //! |---|---|
 //! | `envoy` | a plain Envoy |
 //! | `istio` | an Istio mesh |
+//! | `gateway_api` | a gateway or mesh with the Gateway API |
 //! | `into` | manifests that people have, of Istio and of the Gateway API |
 //! | `plugin` | the config of the filter alone |
 
 mod envoy;
+mod gateway_api;
 mod into;
 mod istio;
 mod plugin;
 
 pub use envoy::{EnvoyArgs, OnFailure};
+pub use gateway_api::GatewayApiArgs;
 pub use into::IntoArgs;
 pub use istio::{ExtensionArgs, IstioArgs};
 pub use plugin::PluginArgs;
@@ -43,6 +46,8 @@ pub enum Target {
     Envoy(EnvoyArgs),
     /// For an Istio mesh: a WasmPlugin, and a VirtualService and DestinationRule for each canary
     Istio(IstioArgs),
+    /// For a gateway or mesh with the Gateway API: an HTTPRoute or GRPCRoute for each canary
+    GatewayApi(GatewayApiArgs),
     /// The config of the filter alone, as JSON
     Plugin(PluginArgs),
 }
@@ -56,6 +61,7 @@ pub fn render(args: &RenderArgs) -> Result<Outcome, Failure> {
         Target::Plugin(args) => plugin::render(args),
         Target::Envoy(args) => envoy::render(args),
         Target::Istio(args) => istio::render(args),
+        Target::GatewayApi(args) => gateway_api::render(args),
     }
 }
 

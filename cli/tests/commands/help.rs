@@ -18,6 +18,7 @@ fn every_command_explains_itself() {
         "render",
         "render envoy",
         "render istio",
+        "render gateway-api",
         "render plugin",
         "explain",
         "simulate",
@@ -57,6 +58,8 @@ fn manifests_for(canary: &Path) -> String {
 fn examples_work() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("canaries")).unwrap();
+    let shop = data_folder().join("../../../examples/service-per-version.yaml");
+    fs::copy(shop, folder.path().join("shop.yaml")).unwrap();
     for copy in ["reviews.yaml", "canaries/reviews.yaml"] {
         fs::copy(data_folder().join("sound.yaml"), folder.path().join(copy)).unwrap();
     }
@@ -79,6 +82,7 @@ fn examples_work() {
         "validate",
         "render envoy",
         "render istio",
+        "render gateway-api",
         "render plugin",
         "explain",
         "simulate",
@@ -110,7 +114,7 @@ fn examples_work() {
             tried += 1;
         }
     }
-    assert_eq!(tried, 40);
+    assert_eq!(tried, 45);
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod docs;
 mod envoy_page;
 mod examples;
 mod explain;
+mod gateway_api;
 mod help;
 mod into;
 mod istio;

@@ -52,7 +52,7 @@ fn sound_files() {
     check(
         "validate ../../../examples",
         "",
-        "ok: 13 canaries, 14 hosts, in 12 files\n",
+        "ok: 14 canaries, 16 hosts, in 13 files\n",
     );
     // JSON is YAML.
     let json = coalmine("render plugin sound.yaml").stdout;

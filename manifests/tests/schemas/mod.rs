@@ -3,6 +3,7 @@
 //! | step | as in Kubernetes |
 //! |---|---|
 //! | the OpenAPI schema | structural schemas; `nullable` and `x-kubernetes-int-or-string` as they are meant |
+//! | defaults | filled in before all else |
 //! | unknown fields | refused, as `kubectl apply --validate=strict` does |
 //! | keys of lists | `x-kubernetes-list-type: map` and `set` |
 //! | CEL rules | `x-kubernetes-validations`; rules about a change (`oldSelf`) do not hold for what is new |
@@ -73,12 +74,14 @@ impl Schemas {
         let Some(schema) = self.kinds.get(&(api_version.clone(), kind.clone())) else {
             return vec![format!("no definition of {api_version} {kind}")];
         };
+        let mut manifest = manifest.clone();
+        fill(&schema.written, &mut manifest);
         let mut problems: Vec<String> = schema
             .validator
-            .iter_errors(manifest)
+            .iter_errors(&manifest)
             .map(|error| format!("{kind}{}: {error}", error.instance_path()))
             .collect();
-        rules::check(&schema.written, manifest, &kind, &mut problems);
+        rules::check(&schema.written, &manifest, &kind, &mut problems);
         problems
     }
 }
@@ -123,6 +126,31 @@ impl Schema {
         tighten(&mut strict);
         let validator = jsonschema::draft4::new(&strict).unwrap();
         Self { validator, written }
+    }
+}
+
+/// Puts defaults where nothing is said, from the outside in.
+fn fill(schema: &Value, value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            for (name, below) in schema["properties"].as_object().into_iter().flatten() {
+                if let Some(default) = below.get("default") {
+                    fields.entry(name).or_insert_with(|| default.clone());
+                }
+            }
+            for (name, field) in fields {
+                let known = schema["properties"].get(name);
+                if let Some(below) = known.or_else(|| schema.get("additionalProperties")) {
+                    fill(below, field);
+                }
+            }
+        }
+        Value::Array(items) => {
+            for item in items {
+                fill(&schema["items"], item);
+            }
+        }
+        _ => {}
     }
 }
 

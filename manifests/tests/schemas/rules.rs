@@ -104,6 +104,14 @@ fn scheme(This(url): This<Arc<String>>) -> Arc<String> {
     Arc::new(scheme.unwrap_or_default().to_owned())
 }
 
+/// A field's name as rules write it: of what CEL keeps for itself only this one is a field here.
+fn escaped(name: &str) -> String {
+    match name {
+        "namespace" => "__namespace__".to_owned(),
+        name => name.to_owned(),
+    }
+}
+
 /// A value as Kubernetes gives it to a rule: whole numbers are `int`.
 fn in_cel(value: &Value) -> cel::Value {
     match value {
@@ -118,7 +126,7 @@ fn in_cel(value: &Value) -> cel::Value {
         Value::Object(fields) => {
             let fields: BTreeMap<String, cel::Value> = fields
                 .iter()
-                .map(|(name, value)| (name.clone(), in_cel(value)))
+                .map(|(name, value)| (escaped(name), in_cel(value)))
                 .collect();
             cel::Value::Map(
                 fields
