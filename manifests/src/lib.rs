@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`check`] | whether the manifests of a cluster agree with canaries |
 //! | [`envoy`] | plain Envoy: a bootstrap and a watched file with the plugin's config |
+//! | [`envoy_filter`] | Istio without its plugins: the filter, and routes, as patches of Envoy's config |
 //! | [`istio`] | Istio: the plugin, and the routes to the variants |
 //! | [`into`] | canaries into manifests that people have |
 //! | [`gateway_api`] | the Gateway API: routes to one Service a variant |
@@ -16,6 +17,7 @@
 
 pub mod check;
 pub mod envoy;
+pub mod envoy_filter;
 pub mod error;
 pub mod gateway_api;
 pub mod into;

@@ -8,7 +8,7 @@ use coalmine_manifests::istio::{
     self, Extension, FailStrategy, Kind, Module, Options, Phase, Placement, PullPolicy, Routes,
     TargetRef,
 };
-use coalmine_manifests::kubernetes::documents;
+use coalmine_manifests::kubernetes::{Provenance, documents};
 use coalmine_manifests::{Error, File};
 use examples::Example;
 use schemas::Schemas;
@@ -16,7 +16,11 @@ use serde_json::{Value, json};
 
 /// A canary of `bookinfo` with these variants, and more in its spec.
 fn canary(hosts: &str, variants: &str, more: &str) -> Canaries {
-    examples::read(&format!(
+    examples::read(&text(hosts, variants, more))
+}
+
+fn text(hosts: &str, variants: &str, more: &str) -> String {
+    format!(
         "apiVersion: coalmine.dev/v1alpha1
 kind: Canary
 metadata: {{name: reviews, namespace: bookinfo}}
@@ -25,7 +29,7 @@ spec:
   variants: {variants}
   default: stable
   {more}\n"
-    ))
+    )
 }
 
 const LABELS: &str = "{stable: {labels: {version: v1}}, canary: {labels: {version: v2}}}";
@@ -37,8 +41,7 @@ fn extension() -> Extension {
 }
 
 fn render(canaries: &Canaries, options: &Options) -> Result<Vec<File>, Error> {
-    let provenance = examples::provenance("reviews.yaml", "", canaries);
-    istio::render(canaries, &provenance, options)
+    istio::render(canaries, &Provenance::default(), options)
 }
 
 fn routes(canaries: &Canaries, gateways: &[&str]) -> Vec<Value> {
@@ -111,34 +114,39 @@ fn extensions() -> Vec<Extension> {
 fn istio_takes_every_example_with_every_option() {
     let schemas = Schemas::read("istio");
     let mut checked = 0;
-    let mut check = |name: &str, canaries: &Canaries, options: &Options| {
-        let files = render(canaries, options).unwrap();
+    let mut check = |example: &Example, options: &Options| {
+        let files = istio::render(&example.canaries, &example.provenance, options).unwrap();
         let problems = schemas.problems(&documents(&files));
-        assert!(problems.is_empty(), "{name}: {problems:#?}\n{options:?}");
+        assert!(
+            problems.is_empty(),
+            "{}: {problems:#?}\n{options:?}",
+            example.name
+        );
         checked += files.len();
     };
     let all_gateways = ["mesh", "bookinfo/ingress", "ingress"].map(str::to_owned);
-    for Example { name, canaries, .. } in examples::all() {
+    for example in examples::all() {
         for extension in extensions() {
             let options = Options {
                 extension: Some(extension),
                 routes: None,
             };
-            check(&name, &canaries, &options);
+            check(&example, &options);
         }
+        let example = example.in_a_cluster();
         for count in 0..=all_gateways.len() {
             let gateways = all_gateways.iter().take(count).cloned().collect();
             let options = Options {
                 extension: None,
                 routes: Some(Routes { gateways }),
             };
-            check(&name, &canaries, &options);
+            check(&example, &options);
         }
     }
     let services = "{stable: {service: reviews-v1}, canary: {service: 'reviews-v2.other.svc:80'}}";
-    for canaries in [
-        canary("[reviews]", services, ""),
-        canary(
+    for example in [
+        text("[reviews]", services, ""),
+        text(
             "[reviews, '*.example.com']",
             LABELS,
             "service: reviews:9080",
@@ -149,7 +157,7 @@ fn istio_takes_every_example_with_every_option() {
             extension: Some(extension()),
             routes: Some(Routes { gateways }),
         };
-        check("services", &canaries, &options);
+        check(&Example::new("services", example), &options);
     }
     assert!(checked > 200, "only {checked} were tried");
 }
@@ -536,9 +544,9 @@ fn what_istio_has_to_be_told() {
             ("any-host", "spec.hosts[0]"),
             ("bad-host", "spec.hosts[1]"),
             ("no-service", "spec.hosts"),
-            ("bad-label", "spec.variants.canary.labels"),
-            ("bad-label", "spec.variants.canary.labels"),
             ("no-labels", "spec.variants.stable"),
+            ("bad-label", "spec.variants.canary.labels"),
+            ("bad-label", "spec.variants.canary.labels"),
         ],
     );
     check(

@@ -288,7 +288,7 @@ fn gateway(text: &str) -> Result<String, String> {
 }
 
 /// A label to select by.
-fn label(text: &str) -> Result<(String, String), String> {
+pub(super) fn label(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if is_label(name, value) => Ok((name.to_owned(), value.to_owned())),
         _ => Err("write LABEL=VALUE, like app=reviews".to_owned()),

@@ -3,18 +3,21 @@
 //! | file | target |
 //! |---|---|
 //! | `envoy` | a plain Envoy |
+//! | `envoy_filter` | an Istio mesh without its plugins |
 //! | `istio` | an Istio mesh |
 //! | `gateway_api` | a gateway or mesh with the Gateway API |
 //! | `into` | manifests that people have, of Istio and of the Gateway API |
 //! | `plugin` | the config of the filter alone |
 
 mod envoy;
+mod envoy_filter;
 mod gateway_api;
 mod into;
 mod istio;
 mod plugin;
 
 pub use envoy::{EnvoyArgs, OnFailure};
+pub use envoy_filter::EnvoyFilterArgs;
 pub use gateway_api::GatewayApiArgs;
 pub use into::IntoArgs;
 pub use istio::{ExtensionArgs, IstioArgs};
@@ -48,6 +51,9 @@ pub enum Target {
     Istio(IstioArgs),
     /// For a gateway or mesh with the Gateway API: an HTTPRoute or GRPCRoute for each canary
     GatewayApi(GatewayApiArgs),
+    /// For an Istio mesh where no WasmPlugin is wanted: EnvoyFilters
+    #[command(name = "istio-envoyfilter")]
+    IstioEnvoyFilter(EnvoyFilterArgs),
     /// The config of the filter alone, as JSON
     Plugin(PluginArgs),
 }
@@ -62,6 +68,7 @@ pub fn render(args: &RenderArgs) -> Result<Outcome, Failure> {
         Target::Envoy(args) => envoy::render(args),
         Target::Istio(args) => istio::render(args),
         Target::GatewayApi(args) => gateway_api::render(args),
+        Target::IstioEnvoyFilter(args) => envoy_filter::render(args),
     }
 }
 

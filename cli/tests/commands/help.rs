@@ -19,6 +19,7 @@ fn every_command_explains_itself() {
         "render envoy",
         "render istio",
         "render gateway-api",
+        "render istio-envoyfilter",
         "render plugin",
         "explain",
         "simulate",
@@ -83,6 +84,7 @@ fn examples_work() {
         "render envoy",
         "render istio",
         "render gateway-api",
+        "render istio-envoyfilter",
         "render plugin",
         "explain",
         "simulate",
@@ -114,7 +116,7 @@ fn examples_work() {
             tried += 1;
         }
     }
-    assert_eq!(tried, 45);
+    assert_eq!(tried, 48);
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! `coalmine render istio`
 
-use crate::run::{coalmine, coalmine_with, data_folder};
+use crate::run::{coalmine, coalmine_with, command, data_folder, run};
 use insta::assert_snapshot;
 use std::fs;
+use std::path::Path;
 
 const MODULE: &str = "--module oci://r.example.com/coalmine@sha256:\
     0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
@@ -236,4 +237,37 @@ fn what_istio_lacks_is_drawn_where_it_is_missing() {
     let note = "note: without `namespace` in its metadata a canary's objects go where kubectl's \
         context is: reviews\n";
     assert_eq!((ran.code, ran.stderr.as_str()), (0, note));
+}
+
+/// The commands of the pages, over the canary of each page.
+#[test]
+fn the_pages_commands_run() {
+    let check = |page: &str, expected: usize| {
+        let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
+        let text = fs::read_to_string(docs.join(page)).unwrap();
+        let block = |rest: &str| rest.split("```").next().unwrap().to_owned();
+        let canary = text.split("```yaml\n").nth(1).map(block).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("reviews.yaml"), canary).unwrap();
+        let lines = text.split("```console\n").skip(1).map(block);
+        let lines: Vec<String> = lines
+            .flat_map(|block| block.lines().map(str::to_owned).collect::<Vec<_>>())
+            .filter_map(|line| Some(line.strip_prefix("$ coalmine ")?.to_owned()))
+            .collect();
+        for line in &lines {
+            let line = line.replace("--module $MODULE", MODULE);
+            let mut command = command();
+            command.args(shlex::split(&line).unwrap());
+            let ran = run(command.current_dir(folder.path()), "");
+            assert_eq!(
+                (ran.code, ran.stdout.is_empty()),
+                (0, line.contains("-o out/")),
+                "{line}: {ran}"
+            );
+        }
+        assert_eq!(lines.len(), expected, "{page}");
+        assert!(fs::read_dir(folder.path().join("out")).unwrap().count() > 0);
+    };
+    check("istio.md", 6);
+    check("istio-envoyfilter.md", 2);
 }

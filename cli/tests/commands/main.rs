@@ -5,6 +5,7 @@
 
 mod bad;
 mod docs;
+mod envoy_filter;
 mod envoy_page;
 mod examples;
 mod explain;

@@ -5,8 +5,8 @@ use crate::{Error, File};
 use serde::{Deserialize, Serialize};
 
 /// A config behind the type URL that tells Envoy what it is.
-#[derive(Serialize)]
-pub(super) struct Typed<T> {
+#[derive(Clone, Serialize)]
+pub(crate) struct Typed<T> {
     #[serde(rename = "@type")]
     type_url: String,
     #[serde(flatten)]
@@ -22,7 +22,7 @@ struct DiscoveryResponse<T> {
 
 impl<T> Typed<T> {
     /// `name` is the full name of Envoy's message.
-    pub(super) fn new(name: &str, config: T) -> Self {
+    pub(crate) fn new(name: &str, config: T) -> Self {
         Self {
             type_url: format!("type.googleapis.com/{name}"),
             config,

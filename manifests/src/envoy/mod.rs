@@ -42,7 +42,7 @@ pub use plugin::{FailurePolicy, filter_resource, plugin_resource};
 use crate::{Error, File, Problem, to_yaml};
 use bootstrap::Resources;
 use coalmine::config::Canaries;
-use discovery::Typed;
+pub(crate) use discovery::Typed;
 use listener::Routes;
 use std::net::SocketAddr;
 

@@ -8,7 +8,7 @@ const CLUSTER_DOMAIN: &str = "cluster.local";
 
 /// The hosts of a canary for its routes: each once, none that a wildcard covers, and a service in the cluster by its one full
 /// name, for which Istio knows the short ones.
-pub(super) fn route_hosts(canary: &Canary) -> Vec<String> {
+pub(crate) fn route_hosts(canary: &Canary) -> Vec<String> {
     let mut hosts = Vec::new();
     for host in &canary.spec.hosts {
         // The first is the host itself, without port and dot and in lower case.
@@ -40,7 +40,7 @@ pub(super) fn route_hosts(canary: &Canary) -> Vec<String> {
 /// The full name of a service that is written in short: `reviews`, `reviews.bookinfo` from its own
 /// namespace, `reviews.bookinfo.svc`. Any other name stands for itself, and so does a short one
 /// without a namespace, which Istio completes by the namespace that the object is in.
-pub(super) fn full_name(name: &str, namespace: Option<&str>) -> String {
+pub(crate) fn full_name(name: &str, namespace: Option<&str>) -> String {
     let complete =
         |service: &str, namespace: &str| format!("{service}.{namespace}.svc.{CLUSTER_DOMAIN}");
     if name.contains(':') {

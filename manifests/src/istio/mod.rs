@@ -16,12 +16,18 @@ mod extension;
 mod hosts;
 mod module;
 mod routes;
+mod told;
 mod version;
 
 pub use extension::{Extension, FailStrategy, Kind, Phase, Placement, PullPolicy, TargetRef};
 pub use module::{Module, ModuleError};
 pub use routes::{MESH, Routes};
 pub use version::Version;
+
+pub(crate) use hosts::{full_name, route_hosts};
+pub(crate) use module::MODULE_IS_UNPINNED;
+pub(crate) use routes::subsets;
+pub(crate) use told::{service_is_told, variants_are_told};
 
 use crate::kubernetes::Provenance;
 use crate::{Error, File};

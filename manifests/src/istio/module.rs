@@ -13,6 +13,10 @@ pub struct Module {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModuleError(String);
 
+/// Why an address without digest and checksum is refused where one is needed.
+pub(crate) const MODULE_IS_UNPINNED: &str = "Envoy wants a checksum for a module that is fetched: write \
+    oci://REGISTRY/REPOSITORY@sha256:DIGEST, or give --sha256 for https:// and http://";
+
 /// The schemes that Istio knows, of which the first is meant if there is none.
 const SCHEMES: [&str; 4] = ["oci", "http", "https", "file"];
 
@@ -71,6 +75,12 @@ impl Module {
     /// The checksum of the module's bytes.
     pub fn sha256(&self) -> Option<&str> {
         self.sha256.as_deref()
+    }
+
+    /// The digest of the image that the address names.
+    pub fn digest(&self) -> Option<&str> {
+        let (_, digest) = self.url.split_once("@sha256:")?;
+        self.url.starts_with("oci://").then_some(digest)
     }
 
     /// What to do about an address that may be another module tomorrow.

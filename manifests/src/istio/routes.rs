@@ -2,9 +2,10 @@
 
 use super::hosts::{full_name, route_hosts};
 use super::object_name;
-use crate::kubernetes::{Manifest, Metadata, Provenance, is_label};
-use crate::{Error, File, Problem};
-use coalmine::config::{Canaries, Canary, Service, Variant};
+use super::told::{hosts_are_told, service_is_told, variants_are_told};
+use crate::kubernetes::{Manifest, Metadata, Provenance};
+use crate::{Error, File};
+use coalmine::config::{Canaries, Canary, Variant};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -86,13 +87,27 @@ pub(super) fn routes(
     routes: &Routes,
 ) -> Result<Vec<File>, Error> {
     let mut problems = Vec::new();
+    for canary in &canaries.canaries {
+        hosts_are_told(canary, routes, &mut problems);
+        if canary
+            .spec
+            .variants
+            .iter()
+            .any(|(_, variant)| variant.service.is_none())
+        {
+            service_is_told(canary, &mut problems);
+        }
+        variants_are_told(canary, &mut problems);
+    }
+    if !problems.is_empty() {
+        return Err(Error::Problems(problems));
+    }
     let mut files = Vec::new();
     for canary in &canaries.canaries {
-        check_names(canary, routes, &mut problems);
         let virtual_service = VirtualService {
             hosts: route_hosts(canary),
             gateways: &routes.gateways,
-            http: http_routes(canary, &canaries.variant_header, routes, &mut problems),
+            http: http_routes(canary, &canaries.variant_header, routes),
         };
         files.push(
             Manifest {
@@ -105,11 +120,7 @@ pub(super) fn routes(
         );
         files.extend(subsets(canary, provenance)?);
     }
-    if problems.is_empty() {
-        Ok(files)
-    } else {
-        Err(Error::Problems(problems))
-    }
+    Ok(files)
 }
 
 const API_VERSION: &str = "networking.istio.io/v1";
@@ -123,7 +134,7 @@ fn metadata(canary: &Canary, provenance: &Provenance) -> Metadata {
 }
 
 /// The object with a canary's subsets, if a variant of it is one.
-pub(super) fn subsets(canary: &Canary, provenance: &Provenance) -> Result<Option<File>, Error> {
+pub(crate) fn subsets(canary: &Canary, provenance: &Provenance) -> Result<Option<File>, Error> {
     let subsets: Vec<Subset<'_>> = canary
         .spec
         .variants
@@ -158,7 +169,6 @@ fn http_routes<'c>(
     canary: &'c Canary,
     variant_header: &'c str,
     routes: &'c Routes,
-    problems: &mut Vec<Problem>,
 ) -> Vec<HttpRoute<'c>> {
     let scopes = scopes(canary, routes);
     let default = canary.spec.default.as_str();
@@ -169,7 +179,7 @@ fn http_routes<'c>(
         .partition(|(name, _)| name == default);
     let mut http = Vec::new();
     for (name, variant) in drawn.into_iter().chain(defaults) {
-        let Some(destination) = destination(canary, name, variant, problems) else {
+        let Some(destination) = destination(canary, name, variant) else {
             continue;
         };
         let mut matches = scopes.clone();
@@ -222,85 +232,14 @@ fn scopes<'c>(canary: &Canary, routes: &'c Routes) -> Vec<HttpMatchRequest<'c>> 
 }
 
 /// Where a variant is: its own service, or its subset of the canary's.
-fn destination<'c>(
-    canary: &Canary,
-    name: &'c str,
-    variant: &Variant,
-    problems: &mut Vec<Problem>,
-) -> Option<Destination<'c>> {
-    let namespace = canary.namespace.as_deref();
-    let at = |service: &Service, subset| Destination {
-        host: full_name(&service.host, namespace),
+fn destination<'c>(canary: &Canary, name: &'c str, variant: &Variant) -> Option<Destination<'c>> {
+    let (service, subset) = match &variant.service {
+        Some(own) => (own.clone(), None),
+        None => (canary.service()?, Some(name)),
+    };
+    Some(Destination {
+        host: full_name(&service.host, canary.namespace.as_deref()),
         subset,
         port: service.port.map(|number| PortSelector { number }),
-    };
-    if let Some(service) = &variant.service {
-        return Some(at(service, None));
-    }
-    let found = problems.len();
-    if variant.labels.is_empty() {
-        problems.push(Problem {
-            canary: canary.full_name(),
-            path: format!("spec.variants.{name}"),
-            code: "no-labels",
-            message: format!(
-                "Istio has to be told which pods are variant `{name}`, and it has neither labels nor a service"
-            ),
-            help: "write `labels: {version: v1}`, or `service: reviews-v1` for a service of its own"
-                .to_owned(),
-        });
-    }
-    for (label, value) in &variant.labels {
-        if !is_label(label, value) {
-            problems.push(Problem {
-                canary: canary.full_name(),
-                path: format!("spec.variants.{name}.labels"),
-                code: "bad-label",
-                message: format!("`{label}: {value}` cannot be a label in Kubernetes"),
-                help: "use at most 63 letters, digits, `-`, `_` and `.`, with a letter or digit at both ends"
-                    .to_owned(),
-            });
-        }
-    }
-    (problems.len() == found).then_some(at(&canary.service()?, Some(name)))
-}
-
-/// Hosts that the filter knows how to find and Istio can have no route for, and a service that has no
-/// name.
-fn check_names(canary: &Canary, routes: &Routes, problems: &mut Vec<Problem>) {
-    let in_mesh = routes.gateways.is_empty() || routes.gateways.iter().any(|name| name == MESH);
-    for (index, host) in canary.spec.hosts.iter().enumerate() {
-        let path = format!("spec.hosts[{index}]");
-        let canary = canary.full_name();
-        if host == "*" && in_mesh {
-            problems.push(Problem {
-                canary,
-                path,
-                code: "any-host",
-                message: "Istio has no route for every host in the mesh, only at a gateway"
-                    .to_owned(),
-                help: "name the hosts, or render it for gateways alone: `--gateway NAMESPACE/NAME`"
-                    .to_owned(),
-            });
-        } else if host.contains('_') {
-            problems.push(Problem {
-                canary,
-                path,
-                code: "bad-host",
-                message: format!("Istio has no route for `{host}`: its hosts have no `_`"),
-                help: "write a name of letters, digits, `-` and `.`".to_owned(),
-            });
-        }
-    }
-    let in_it = |(_, variant): &(String, Variant)| variant.service.is_none();
-    if canary.service().is_none() && canary.spec.variants.iter().any(in_it) {
-        problems.push(Problem {
-            canary: canary.full_name(),
-            path: "spec.hosts".to_owned(),
-            code: "no-service",
-            message: "no host can be the name of the service that the variants are versions of"
-                .to_owned(),
-            help: "write `service: reviews` beside `hosts`".to_owned(),
-        });
-    }
+    })
 }

@@ -13,6 +13,7 @@ pub(crate) struct Example {
     pub(crate) name: String,
     pub(crate) canaries: Canaries,
     pub(crate) provenance: Provenance,
+    text: String,
 }
 
 /// Every example, by the files' names.
@@ -25,16 +26,8 @@ pub(crate) fn all() -> Vec<Example> {
             continue;
         }
         let text = fs::read_to_string(&path).unwrap();
-        let canaries = read(&text);
-        all.push(Example {
-            name: path.file_stem().unwrap().to_str().unwrap().to_owned(),
-            provenance: provenance(
-                path.file_name().unwrap().to_str().unwrap(),
-                &text,
-                &canaries,
-            ),
-            canaries,
-        });
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        all.push(Example::new(name, text));
     }
     all.sort_by(|one, other| one.name.cmp(&other.name));
     assert!(!all.is_empty());
@@ -53,7 +46,7 @@ pub(crate) fn read(text: &str) -> Canaries {
 }
 
 /// All canaries come from one file.
-pub(crate) fn provenance(file: &str, text: &str, canaries: &Canaries) -> Provenance {
+fn provenance(file: &str, text: &str, canaries: &Canaries) -> Provenance {
     let digits = Sha256::digest(text.as_bytes());
     let digits: Vec<String> = digits.iter().map(|byte| format!("{byte:02x}")).collect();
     let origin = Origin {
@@ -62,4 +55,33 @@ pub(crate) fn provenance(file: &str, text: &str, canaries: &Canaries) -> Provena
     };
     let names = canaries.canaries.iter().map(|canary| canary.full_name());
     names.map(|name| (name, origin.clone())).collect()
+}
+
+// === impl Example ===
+
+impl Example {
+    pub(crate) fn new(name: &str, text: String) -> Self {
+        Self::with(name, read(&text), text)
+    }
+
+    fn with(name: &str, canaries: Canaries, text: String) -> Self {
+        Self {
+            name: name.to_owned(),
+            provenance: provenance(&format!("{name}.yaml"), &text, &canaries),
+            canaries,
+            text,
+        }
+    }
+
+    /// The same with its canaries in a namespace, each with the port of its service.
+    pub(crate) fn in_a_cluster(&self) -> Self {
+        let mut canaries = self.canaries.clone();
+        for canary in &mut canaries.canaries {
+            canary.namespace.get_or_insert_with(|| "default".to_owned());
+            let mut service = canary.service().unwrap();
+            service.port = Some(9080);
+            canary.spec.service = Some(service);
+        }
+        Self::with(&self.name, canaries, self.text.clone())
+    }
 }
