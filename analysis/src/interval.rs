@@ -6,9 +6,30 @@ use serde::Serialize;
 /// cases.
 pub const Z_95: f64 = 1.959_963_984_540_054;
 
-/// The quantile for 9,999 of 10,000 cases. What is outside of that interval is called off: there
-/// are many shares in a report, and one in twenty would be outside of its 95 % by luck.
-pub const Z_9999: f64 = 3.890_591_886_413_106;
+/// What happens more rarely by chance is called off. There are many shares in a report, and one in
+/// twenty is outside of its 95 % by luck.
+pub const BY_CHANCE: f64 = 1e-4;
+
+/// Whether so many hits among so many independent trials may come from a share by chance, which
+/// goes wrong at most once in [`BY_CHANCE`]: the probability of a share as far away is at most
+/// `2 exp(-of KL(hits/of, asked))` (W. Hoeffding, "Probability inequalities for sums of bounded
+/// random variables", 1963, theorem 1; also where the share differs from trial to trial and `asked`
+/// is its mean). Unlike an interval from the normal distribution it holds for the smallest shares.
+pub fn compatible(hits: f64, of: f64, asked: f64) -> bool {
+    if of <= 0.0 {
+        return true;
+    }
+    let seen = hits / of;
+    let part = |seen: f64, asked: f64| {
+        if seen <= 0.0 {
+            0.0
+        } else {
+            seen * (seen / asked).ln()
+        }
+    };
+    let divergence = part(seen, asked) + part(1.0 - seen, 1.0 - asked);
+    2.0 * (-of * divergence).exp() >= BY_CHANCE
+}
 
 /// Two ends, from 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -66,12 +87,30 @@ mod tests {
     use statrs::distribution::{Binomial, ContinuousCDF, Discrete, Normal};
 
     #[test]
-    fn the_quantiles_are_those_of_the_normal_distribution() {
+    fn the_quantile_is_that_of_the_normal_distribution() {
         let normal = Normal::new(0.0, 1.0).unwrap();
-        for (z, outside) in [(Z_95, 0.05), (Z_9999, 0.0001)] {
-            let expected = normal.inverse_cdf(1.0 - outside / 2.0);
-            assert!((z - expected).abs() < 1e-6, "{z} {expected}");
+        let expected = normal.inverse_cdf(0.975);
+        assert!((Z_95 - expected).abs() < 1e-6, "{expected}");
+    }
+
+    #[test]
+    fn what_comes_by_chance_is_called_off_as_rarely_as_it_says() {
+        for share in [1e-6, 0.001, 0.05, 0.5, 0.999_999] {
+            for trials in [10u64, 1_000, 5_000] {
+                let outcomes = Binomial::new(share, trials).unwrap();
+                let off = |hits: &u64| !compatible(*hits as f64, trials as f64, share);
+                let called: f64 = (0..=trials)
+                    .filter(off)
+                    .map(|hits| outcomes.pmf(hits))
+                    .sum();
+                assert!(called <= BY_CHANCE, "{share} {trials}: {called}");
+            }
         }
+        // What cannot be is off, and what is far away.
+        assert!(compatible(0.0, 100.0, 0.0) && compatible(100.0, 100.0, 1.0));
+        assert!(!compatible(1.0, 100.0, 0.0) && !compatible(99.0, 100.0, 1.0));
+        assert!(!compatible(520.0, 10_000.0, 0.04));
+        assert!(compatible(0.0, 0.0, 0.5));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! The arguments of a command stand in its own module, next to what is done with them.
 
 use crate::outcome::{Failure, Outcome};
-use crate::{envoy, explain, module, render, schema, shell, simulate, validate};
+use crate::{diff, envoy, explain, module, render, schema, shell, simulate, validate};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -44,6 +44,8 @@ pub enum Command {
     Explain(explain::ExplainArgs),
     /// Send a million users, or those of an access log, through canaries
     Simulate(simulate::SimulateArgs),
+    /// Say who moves from an old version of canaries to a new one
+    Diff(diff::DiffArgs),
     /// Run a local Envoy in front of the variants' endpoints
     Envoy(envoy::EnvoyArgs),
     /// Extract, inspect or push the WebAssembly module that proxies load
@@ -67,6 +69,7 @@ impl Command {
             Self::Render(args) => render::render(args),
             Self::Explain(args) => explain::explain(args),
             Self::Simulate(args) => simulate::simulate(args),
+            Self::Diff(args) => diff::diff(args),
             Self::Envoy(args) => envoy::envoy(args),
             Self::Module(args) => module::module(args),
             Self::Schema(args) => schema::schema(args),
@@ -81,6 +84,7 @@ impl Command {
             Self::Validate(args) => args.output,
             Self::Explain(args) => args.output,
             Self::Simulate(args) => args.output,
+            Self::Diff(args) => args.output,
             Self::Module(args) => args.format(),
             Self::Render(_)
             | Self::Envoy(_)

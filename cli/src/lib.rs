@@ -7,7 +7,7 @@
 //! |---|---|
 //! | [`args`] | the arguments, with the help that people read |
 //! | [`input`] | files, folders and standard input to canaries |
-//! | [`validate`], [`render`], [`explain`], [`simulate`] | the commands |
+//! | [`validate`], [`render`], [`explain`], [`simulate`], [`mod@diff`] | the commands |
 //! | [`mod@envoy`] | a local Envoy that follows its files |
 //! | [`module`] | the WebAssembly module: extract, inspect, push |
 //! | [`place`] | where a problem of a rendered target stands in its file |
@@ -20,6 +20,7 @@
 //! | [`outcome`] | what a command says, and exit codes |
 
 pub mod args;
+pub mod diff;
 pub mod envoy;
 pub mod example;
 pub mod explain;

@@ -1,7 +1,7 @@
 //! Shares by variant and reason, with their intervals.
 
 use super::traffic::UnitPlace;
-use crate::interval::{Interval, Z_95, Z_9999};
+use crate::interval::{Interval, Z_95, compatible};
 use coalmine::policy::CanaryPolicy;
 use coalmine::{Reason, Timestamp, VariantId};
 use serde::Serialize;
@@ -159,7 +159,7 @@ impl<'p> Group<'p> {
                 asked,
                 requests: seen(count, of, of as f64),
                 units: None,
-                as_asked: compatible(count, of, asked),
+                as_asked: compatible(count as f64, of as f64, asked),
             };
         };
         let all: u64 = units.variants.iter().sum();
@@ -173,7 +173,7 @@ impl<'p> Group<'p> {
             asked,
             requests: seen(count, of, effective),
             units: (all != of).then(|| seen(count_of_units, all, all as f64)),
-            as_asked: compatible(count_of_units, all, asked_of_units),
+            as_asked: compatible(count_of_units as f64, all as f64, asked_of_units),
         }
     }
 }
@@ -187,10 +187,6 @@ fn seen(count: u64, of: u64, effective: f64) -> Seen {
         share,
         interval: Interval::wilson(share * effective, effective, Z_95),
     }
-}
-
-fn compatible(count: u64, of: u64, asked: f64) -> bool {
-    Interval::wilson(count as f64, of as f64, Z_9999).holds(asked)
 }
 
 impl Simulation {

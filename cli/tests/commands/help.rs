@@ -23,6 +23,7 @@ fn every_command_explains_itself() {
         "render plugin",
         "explain",
         "simulate",
+        "diff",
         "envoy",
         "envoy run",
         "module",
@@ -88,6 +89,7 @@ fn examples_work() {
         "render plugin",
         "explain",
         "simulate",
+        "diff",
         "schema",
         "completions",
         "man",
@@ -116,7 +118,7 @@ fn examples_work() {
             tried += 1;
         }
     }
-    assert_eq!(tried, 48);
+    assert_eq!(tried, 52);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! it anew.
 
 mod bad;
+mod diff;
 mod docs;
 mod envoy_filter;
 mod envoy_page;

@@ -1,0 +1,283 @@
+//! Requests that are decided differently, each verified by both policies.
+
+use super::flows::{self, Part};
+use super::made::Example;
+use super::report::{Change, Decided, Kind};
+use super::scope::{Scope, Side};
+use super::users::{self, Line};
+use super::{solve, times, unit};
+use coalmine::config::UnitSource;
+use coalmine::policy;
+use coalmine::{Observer, Policy, Step, Timestamp, decide_observed};
+use std::collections::BTreeMap;
+
+/// What was found.
+pub(super) struct Found {
+    pub(super) changes: Vec<Change>,
+    pub(super) tried: usize,
+    pub(super) exhaustive: bool,
+}
+
+/// A decision, and the shares it drew by, if it drew.
+struct Judged {
+    decided: Decided,
+    parts: Vec<policy::Part>,
+}
+
+/// Keeps the parts of the line.
+struct Parts(Vec<policy::Part>);
+
+impl Observer for Parts {
+    fn step(&mut self, step: Step<'_>) {
+        if let Step::Part(part) = step {
+            self.0.push(part);
+        }
+    }
+}
+
+impl Judged {
+    /// Whether the canary's own shares or nobody decided, and no pin and no rule.
+    fn by_shares(&self) -> bool {
+        let reasons = ["share", "random", "no-unit", "default", "untouched"];
+        reasons.contains(&self.decided.reason.as_str())
+    }
+
+    fn by_pin(&self) -> bool {
+        ["pin", "never"].contains(&self.decided.reason.as_str())
+    }
+
+    fn line(&self, side: Option<Side<'_>>) -> Line {
+        let drawn = self.parts.iter().any(|part| part.share.millionths() > 0);
+        match side {
+            Some(side) if drawn => Line::Drawn(flows::owners(side.canary, &self.parts)),
+            _ => Line::Fixed(self.decided.variant.clone()),
+        }
+    }
+}
+
+fn judge(
+    scope: &Scope<'_>,
+    (policy, side): (&Policy, Option<Side<'_>>),
+    example: &Example,
+    now: Timestamp,
+) -> Judged {
+    let mut parts = Parts(Vec::new());
+    let moment = example.moment(now);
+    let decision = decide_observed(policy, &example.request(), &moment, &mut parts);
+    let decided = match decision {
+        Some(decision) => Decided {
+            variant: decision.variant_name().to_owned(),
+            reason: decision.reason_name().to_string(),
+        },
+        None => Decided {
+            variant: scope.default_of(side).to_owned(),
+            reason: "untouched".to_owned(),
+        },
+    };
+    Judged {
+        decided,
+        parts: parts.0,
+    }
+}
+
+fn both(scope: &Scope<'_>, example: &Example, now: Timestamp) -> (Judged, Judged) {
+    let (old, new) = scope.policies;
+    (
+        judge(scope, (old, scope.old), example, now),
+        judge(scope, (new, scope.new), example, now),
+    )
+}
+
+/// What both policies decide about a request.
+pub(super) fn decided(scope: &Scope<'_>, example: &Example, now: Timestamp) -> (Decided, Decided) {
+    let (old, new) = both(scope, example, now);
+    (old.decided, new.decided)
+}
+
+/// The shortest request that reaches the shares on both sides; none if there is none.
+pub(super) fn drawn_by_shares(scope: &Scope<'_>, now: Timestamp) -> Option<Example> {
+    let reaches = |example: &Example| {
+        let (old, new) = both(scope, example, now);
+        old.by_shares() && new.by_shares()
+    };
+    let plain = Example {
+        host: scope.hosts.first().cloned().unwrap_or_default(),
+        ..Example::default()
+    };
+    if reaches(&plain) {
+        return Some(plain);
+    }
+    let tries = solve::tries(scope);
+    let found = tries.examples.into_iter().find(reaches);
+    // What was not found may be there all the same, unless all was tried.
+    found.or_else(|| (!tries.exhaustive).then_some(plain))
+}
+
+/// Whether pins and rules are the same on both sides, and draw by the same places on the line: then
+/// no request needs to be tried.
+fn decide_alike(scope: &Scope<'_>) -> bool {
+    let (Some(old), Some(new)) = (scope.old, scope.new) else {
+        return false;
+    };
+    let (before, after) = (&old.config.spec, &new.config.spec);
+    let territories = |side: Side<'_>| {
+        let mut variants: Vec<_> = side
+            .config
+            .spec
+            .variants
+            .iter()
+            .map(|(name, variant)| (name.clone(), variant.max))
+            .collect();
+        variants.sort();
+        variants
+    };
+    before.pins == after.pins
+        && before.rules == after.rules
+        && before.default == after.default
+        && territories(old) == territories(new)
+        && old.config.salt() == new.config.salt()
+        && before.when_no_unit == after.when_no_unit
+        && users::sources(old.config) == users::sources(new.config)
+}
+
+/// A change is told by who decided what on both sides.
+type Which = (Kind, Decided, Decided);
+
+/// What pins and rules decide otherwise at these times.
+pub(super) fn changes(scope: &Scope<'_>, times: &[Timestamp]) -> Found {
+    if decide_alike(scope) {
+        return Found {
+            changes: Vec::new(),
+            tried: 0,
+            exhaustive: true,
+        };
+    }
+    let tries = solve::tries(scope);
+    let mut found: BTreeMap<Which, Option<Change>> = BTreeMap::new();
+    for now in times {
+        for example in &tries.examples {
+            compare(scope, example, *now, &mut found);
+        }
+    }
+    let mut changes: Vec<Change> = found.into_values().flatten().collect();
+    // Who brings no unit is no news where those who bring one change in the same way.
+    let known = changes.clone();
+    changes.retain(|change| {
+        let with_unit =
+            |reason: &str| if reason == "no-unit" { "share" } else { reason }.to_owned();
+        let (old, new) = (with_unit(&change.old.reason), with_unit(&change.new.reason));
+        let alike = |other: &&Change| {
+            (&other.old.reason, &other.new.reason) == (&old, &new)
+                && other.old.variant == change.old.variant
+                && other.new.variant == change.new.variant
+        };
+        (&change.old.reason, &change.new.reason) == (&old, &new)
+            || !known.iter().any(|other| alike(&other))
+    });
+    Found {
+        changes,
+        tried: tries.examples.len(),
+        exhaustive: tries.exhaustive,
+    }
+}
+
+fn compare(
+    scope: &Scope<'_>,
+    example: &Example,
+    now: Timestamp,
+    found: &mut BTreeMap<Which, Option<Change>>,
+) {
+    let (old, new) = both(scope, example, now);
+    if old.by_shares() && new.by_shares() {
+        return;
+    }
+    let kind = match old.by_pin() || new.by_pin() {
+        true => Kind::Pins,
+        false => Kind::Rules,
+    };
+    let lines = (old.line(scope.old), new.line(scope.new));
+    let fixed = matches!(lines, (Line::Fixed(_), Line::Fixed(_)));
+    let at = times::matter(scope).then_some(now);
+    let carried = carried(scope, example);
+    if fixed || !carried.is_empty() {
+        let differ = old.decided.variant != new.decided.variant;
+        let which = (kind, old.decided.clone(), new.decided.clone());
+        if differ && found.get(&which).is_none_or(Option::is_none) {
+            let change = Change {
+                kind,
+                old: old.decided.clone(),
+                new: new.decided.clone(),
+                part: None,
+                example: Example {
+                    at,
+                    ..example.clone()
+                },
+            };
+            found.insert(which, Some(change));
+        }
+    }
+    if fixed {
+        return;
+    }
+    for brings in users::kinds(scope) {
+        if brings.iter().any(|source| carried.contains(source)) {
+            continue;
+        }
+        let lines = (old.line(scope.old), new.line(scope.new));
+        let drawn = users::drawn(scope, &brings, lines);
+        for stream in &drawn.streams {
+            let decided = |variant: &str, reason: String| Decided {
+                variant: variant.to_owned(),
+                reason,
+            };
+            let which = (
+                kind,
+                decided(&stream.from, reason(&old, &drawn.keys.0)),
+                decided(&stream.to, reason(&new, &drawn.keys.1)),
+            );
+            if found.contains_key(&which) {
+                continue;
+            }
+            let example = unit::found(example, &brings, &drawn.keys, stream);
+            let change = example.and_then(|example| {
+                let (old, new) = self::decided(scope, &example, now);
+                let as_said = old.variant == stream.from && new.variant == stream.to;
+                as_said.then(|| Change {
+                    kind,
+                    old,
+                    new,
+                    part: (stream.part < Part::ALL).then_some(stream.part),
+                    example: Example { at, ..example },
+                })
+            });
+            found.insert(which, change);
+        }
+    }
+}
+
+/// The reason once there is a unit: a request without one may have been told apart by it.
+fn reason(judged: &Judged, key: &users::Key) -> String {
+    match judged.decided.reason.as_str() {
+        "no-unit" if *key != users::Key::Nowhere => "share".to_owned(),
+        reason => reason.to_owned(),
+    }
+}
+
+/// The units that a request has because a condition looks at the same place.
+fn carried(scope: &Scope<'_>, example: &Example) -> Vec<UnitSource> {
+    let sources = scope.sides().flat_map(|side| users::sources(side.config));
+    let has = |source: &UnitSource| match source {
+        UnitSource::Header(name) => example.headers.iter().any(|(known, _)| known == name),
+        UnitSource::Cookie(name) => {
+            let start = format!("{name}=");
+            let mut cookies = example.cookies.iter();
+            cookies.any(|cookie| cookie.starts_with(&start))
+        }
+        UnitSource::Query(name) => example.path.as_ref().is_some_and(|path| {
+            let (_, query) = path.split_once('?').unwrap_or_default();
+            let mut names = query.split('&').map(|pair| pair.split('=').next());
+            names.any(|known| known == Some(name))
+        }),
+    };
+    sources.filter(has).collect()
+}

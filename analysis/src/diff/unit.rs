@@ -1,0 +1,106 @@
+//! Short units whose position lies where it is wanted.
+
+use super::flows::{Stream, Stretch};
+use super::made::Example;
+use super::users::Key;
+use crate::sequence::Sequence;
+use coalmine::IssuedUnit;
+use coalmine::bucket::Bucket;
+use coalmine::config::UnitSource;
+
+/// No more units are tried, however small the part is: some seconds.
+const MOST: u64 = 5_000_000;
+
+/// How many units must be tried to find one of a part with all but a billionth of certainty: each
+/// misses with 1 - part, so `n` of them with (1 - part)^n.
+fn tries(part: f64) -> u64 {
+    let needed = (1e-9f64).ln() / (-part.min(0.999_999)).ln_1p();
+    (needed.ceil() as u64).clamp(1, MOST)
+}
+
+/// The request of a unit that goes with this stream, if one is found.
+pub(super) fn found(
+    base: &Example,
+    brings: &[UnitSource],
+    keys: &(Key, Key),
+    stream: &Stream,
+) -> Option<Example> {
+    let number = (0..tries(stream.part.share())).find(|number| {
+        let old = position(&keys.0, brings, *number);
+        let new = position(&keys.1, brings, *number);
+        stream.stretches.iter().any(
+            |Stretch {
+                 old: before,
+                 new: after,
+             }| { lies_in(old, *before) && lies_in(new, *after) },
+        )
+    })?;
+    let mut example = base.clone();
+    for source in brings {
+        let value = value(brings, source, number);
+        match source {
+            UnitSource::Header(name) => example.headers.push((name.clone(), value)),
+            UnitSource::Cookie(name) => example.cookies.push(format!("{name}={value}")),
+            UnitSource::Query(name) => example.add_parameter(name, &value),
+        }
+    }
+    for key in [&keys.0, &keys.1] {
+        match key {
+            Key::Address(_) => example.source_address = Some(address(number)),
+            Key::Issued(_) | Key::Random => example.draw = Some(format!("{:032x}", draw(number))),
+            Key::Unit(..) | Key::Nowhere => {}
+        }
+    }
+    Some(example)
+}
+
+/// Who has no place on the line is anywhere.
+fn lies_in(position: Option<u32>, (start, end): (u32, u32)) -> bool {
+    position.is_none_or(|position| (start..end).contains(&position))
+}
+
+fn position(key: &Key, brings: &[UnitSource], number: u64) -> Option<u32> {
+    let of = |salt: &str, unit: &[u8]| Bucket::of(salt.as_bytes(), unit);
+    let bucket = match key {
+        Key::Unit(salt, source) => of(salt, value(brings, source, number).as_bytes()),
+        Key::Address(salt) => of(salt, address(number).as_bytes()),
+        Key::Issued(salt) => of(salt, IssuedUnit::from_draw(draw(number)).as_bytes()),
+        Key::Random => Bucket::from_draw(draw(number)),
+        Key::Nowhere => return None,
+    };
+    Some(bucket.position().millionths())
+}
+
+/// What a request brings in one of its sources: not the same in two.
+fn value(brings: &[UnitSource], source: &UnitSource, number: u64) -> String {
+    match brings.iter().position(|known| known == source) {
+        None | Some(0) => format!("user-{number}"),
+        Some(index) => format!("unit{index}-{number}"),
+    }
+}
+
+fn address(number: u64) -> String {
+    format!(
+        "10.{}.{}.{}",
+        number >> 16 & 255,
+        number >> 8 & 255,
+        number & 255
+    )
+}
+
+fn draw(number: u64) -> u128 {
+    Sequence::new(number).draw()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_tries_as_the_part_needs() {
+        assert_eq!(tries(1.0), 2);
+        assert_eq!(tries(0.5), 30);
+        assert_eq!(tries(0.05), 405);
+        assert_eq!(tries(1e-12), MOST);
+    }
+}
