@@ -186,6 +186,14 @@ fn the_commands_of_the_docs_run() {
         let arguments = shlex::split(arguments).unwrap();
         let ran = run(command().args(arguments).current_dir(folder.path()), "");
         assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{line}");
+        if tried == 0 {
+            // The page shows what comes out.
+            assert!(
+                blocks(&page, "text").contains(&ran.stdout.as_str()),
+                "{}",
+                ran.stdout
+            );
+        }
         tried += 1;
     }
     assert_eq!(tried, 9);
