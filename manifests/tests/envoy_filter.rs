@@ -192,7 +192,12 @@ fn the_filter_stands_before_the_router_and_has_its_own_machine() {
         assert_eq!(plugin["vm_config"]["code"], code);
         let text = coalmine::config::plugin_json(&canaries).unwrap();
         let plain: Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(plugin["configuration"]["value"], plain, "{name}");
+        // As text: a structure would reach the filter as protobuf.
+        let carried = &plugin["configuration"];
+        let type_url = "type.googleapis.com/google.protobuf.StringValue";
+        assert_eq!(carried["@type"], type_url, "{name}");
+        let carried: Value = serde_json::from_str(carried["value"].as_str().unwrap()).unwrap();
+        assert_eq!(carried, plain, "{name}");
     }
 }
 

@@ -1,10 +1,12 @@
 //! The filter: its place before the router, and the extension that comes to it.
 
 use super::{Code, ConfigPatch, Context, Match, Object, Options, Patch, PatchValue};
+use crate::Error;
 use crate::envoy::{FailurePolicy, Typed};
 use crate::istio::NAME;
 use coalmine::config::{Canaries, Plugin};
 use serde::Serialize;
+use serde_saphyr::LitString;
 
 const WASM: &str = "envoy.extensions.filters.http.wasm.v3.Wasm";
 
@@ -74,8 +76,7 @@ struct PluginConfig<'c> {
     root_id: &'static str,
     failure_policy: FailurePolicy,
     vm_config: VmConfig<'c>,
-    /// A structure, which Envoy hands to the filter as JSON.
-    configuration: Typed<Struct<'c>>,
+    configuration: Typed<StringValue>,
 }
 
 #[derive(Serialize)]
@@ -107,18 +108,25 @@ struct HttpUri<'c> {
     cluster: &'static str,
 }
 
+/// JSON as text. A `Struct` is no way: Envoy 1.39 hands its protobuf bytes to the filter, not JSON.
 #[derive(Serialize)]
-struct Struct<'c> {
-    value: Plugin<'c>,
+struct StringValue {
+    /// On lines of its own, so that a changed share is a changed line.
+    value: LitString,
 }
 
-pub(super) fn patches<'c>(canaries: &'c Canaries, options: &'c Options) -> Vec<ConfigPatch<'c>> {
+/// # Errors
+/// None that canaries read without an error can cause.
+pub(super) fn patches<'c>(
+    canaries: &'c Canaries,
+    options: &'c Options,
+) -> Result<Vec<ConfigPatch<'c>>, Error> {
     let mut patches: Vec<ConfigPatch<'_>> = [Context::SidecarOutbound, Context::Gateway]
         .into_iter()
         .map(|context| before_router(context, options))
         .collect();
-    patches.push(extension(canaries, options));
-    patches
+    patches.push(extension(canaries, options)?);
+    Ok(patches)
 }
 
 fn before_router(context: Context, options: &Options) -> ConfigPatch<'_> {
@@ -156,7 +164,7 @@ fn before_router(context: Context, options: &Options) -> ConfigPatch<'_> {
     }
 }
 
-fn extension<'c>(canaries: &'c Canaries, options: &'c Options) -> ConfigPatch<'c> {
+fn extension<'c>(canaries: &Canaries, options: &'c Options) -> Result<ConfigPatch<'c>, Error> {
     let code = match &options.code {
         Code::Local(filename) => AsyncDataSource::Local { filename },
         Code::Remote { uri, sha256 } => AsyncDataSource::Remote(RemoteDataSource {
@@ -178,9 +186,9 @@ fn extension<'c>(canaries: &'c Canaries, options: &'c Options) -> ConfigPatch<'c
             code,
         },
         configuration: Typed::new(
-            "google.protobuf.Struct",
-            Struct {
-                value: Plugin::from(canaries),
+            "google.protobuf.StringValue",
+            StringValue {
+                value: LitString(serde_json::to_string_pretty(&Plugin::from(canaries))?),
             },
         ),
     };
@@ -188,12 +196,12 @@ fn extension<'c>(canaries: &'c Canaries, options: &'c Options) -> ConfigPatch<'c
         name: &options.name,
         typed_config: Typed::new(WASM, Wasm { config }),
     };
-    ConfigPatch {
+    Ok(ConfigPatch {
         apply_to: "EXTENSION_CONFIG",
         matches: None,
         patch: Patch {
             operation: "ADD",
             value: PatchValue::Extension(Box::new(extension)),
         },
-    }
+    })
 }

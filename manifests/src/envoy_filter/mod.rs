@@ -131,7 +131,7 @@ pub fn render(
         .map(|canary| canary.full_name())
         .collect();
     let annotations = provenance.annotations(names.iter().map(String::as_str));
-    let patches = filter::patches(canaries, options);
+    let patches = filter::patches(canaries, options)?;
     let mut files = vec![object(options.name.clone(), annotations, patches, options).file()?];
     if options.routes {
         files.extend(routes::routes(canaries, provenance, options)?);
