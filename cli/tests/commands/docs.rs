@@ -74,7 +74,7 @@ fn commands_run() {
         assert_eq!(ran.code, 0, "{line}: {}", ran.stderr);
         checked += 1;
     }
-    assert_eq!(checked, 3);
+    assert_eq!(checked, 4);
     assert!(folder.path().join("run/envoy.yaml").is_file());
     assert!(folder.path().join("run/xds/coalmine.json").is_file());
 }
