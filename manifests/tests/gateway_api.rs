@@ -1,8 +1,9 @@
 //! What the `gateway-api` target makes of canaries, held against the API's own definitions.
 
+mod examples;
 mod schemas;
 
-use coalmine::config::Canaries;
+use coalmine::config::{Canaries, Service};
 use coalmine::yaml::{self, Source};
 use coalmine_manifests::gateway_api::{Gateway, Options, render};
 use coalmine_manifests::kubernetes::{Provenance, documents};
@@ -195,6 +196,48 @@ fn what_the_api_cannot_say_is_said_all_at_once() {
         variants.join(", ")
     );
     check(read(text), &at, &[("too-many-variants", "spec.variants")]);
+}
+
+/// Every example whose hosts a gateway can have, once each variant has a service of its own.
+#[test]
+fn every_example_with_services_is_accepted() {
+    let schemas = Schemas::read("gateway-api");
+    let mut accepted = 0;
+    for mut example in examples::all() {
+        for canary in &mut example.canaries.canaries {
+            for (number, (_, variant)) in canary.spec.variants.iter_mut().enumerate() {
+                variant.service = Service::parse(&format!("of-its-own-{number}:9080"));
+            }
+        }
+        let public = gateway(Some("infra"), "public", Some("https"));
+        for (gateways, grpc) in [
+            (vec![], false),
+            (vec![], true),
+            (vec![public.clone()], false),
+            (vec![public], true),
+        ] {
+            let options = Options { gateways, grpc };
+            match render(&example.canaries, &example.provenance, &options) {
+                Ok(files) => {
+                    let text = documents(&files);
+                    let problems = schemas.problems(&text);
+                    assert!(
+                        problems.is_empty(),
+                        "{}: {problems:?}\n{text}",
+                        example.name
+                    );
+                    accepted += 1;
+                }
+                // A host of another shape belongs into a mesh, or to a gateway, alone.
+                Err(Error::Problems(problems)) => {
+                    let hosts = problems.iter().all(|problem| problem.path.contains("host"));
+                    assert!(hosts, "{}: {problems:?}", example.name);
+                }
+                Err(other) => panic!("{}: {other}", example.name),
+            }
+        }
+    }
+    assert!(accepted >= 34, "only {accepted} were accepted");
 }
 
 /// The definitions refuse what is wrong, so accepting means something.

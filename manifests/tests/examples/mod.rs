@@ -1,5 +1,7 @@
 //! The examples as canaries, and where they come from.
 
+#![allow(dead_code, reason = "each test uses a part of it")]
+
 use coalmine::config::Canaries;
 use coalmine::yaml::{self, Source};
 use coalmine_manifests::kubernetes::{Origin, Provenance};
