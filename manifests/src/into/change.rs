@@ -133,7 +133,9 @@ impl Edits<'_, '_> {
             (None, _) => format!(" {flow}"),
             _ => flow,
         };
-        self.edits.push((node.range.clone(), written));
+        // What ends the last line of a block scalar ends the line of what takes its place.
+        let range = node.range.start..self.text.end_of(node);
+        self.edits.push((range, written));
     }
 
     fn map(

@@ -1,8 +1,10 @@
 //! DestinationRules: the subsets that twins route to.
 
 use super::document::{Kind, line_start, next_line};
-use super::manifest::{Manifest, Plan, Step, Task};
+use super::manifest::{Manifest, Step};
+use super::plan::Plan;
 use super::reach::Target;
+use super::task::Task;
 use super::value::Value;
 use super::{Found, layout, marker};
 use crate::Problem;
@@ -65,8 +67,7 @@ pub(super) fn subsets(
 /// Whether there is a rule for this service among the manifests.
 pub(super) fn is_rule_of(manifest: &Manifest<'_>, target: &Target<'_>) -> bool {
     let host = manifest.value.str_at(&["spec", "host"]);
-    manifest.group == "networking.istio.io"
-        && manifest.kind == "DestinationRule"
+    manifest.kind == "DestinationRule"
         && host.is_some_and(|host| target.is_service(host, manifest.namespace()))
 }
 

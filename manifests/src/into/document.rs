@@ -220,7 +220,12 @@ impl<'t> Reader<'t> {
 
     fn refused(&self, range: Range<usize>, code: &'static str, message: &str) -> Found {
         let help = if self.text.contains("{{") {
-            "it looks like a template: make manifests of it first, as with `helm template`, and give those"
+            "it looks like a template: fill it in first, as with `helm template`, and give what comes of it"
+        } else if self.text[line_start(self.text, range.start)..]
+            .trim_start_matches(' ')
+            .starts_with('\t')
+        {
+            "indent it with blanks"
         } else {
             "write it so that `kubectl apply` takes it"
         };
@@ -252,7 +257,7 @@ impl<'t> Reader<'t> {
                 let range = match style {
                     ScalarStyle::Literal | ScalarStyle::Folded => {
                         let text = self.text[start.clone()].trim_end_matches([' ', '\t']);
-                        start.start..start.start + text.len()
+                        self.block_scalar(start.start)..start.start + text.len()
                     }
                     _ => start,
                 };
@@ -297,6 +302,21 @@ impl<'t> Reader<'t> {
             _ => start.start,
         };
         Ok((Kind::List { items, flow }, start..end))
+    }
+
+    /// Where a block scalar begins: with the `|` or `>` at the end of a line above what it says, of
+    /// which the parser gives the place.
+    fn block_scalar(&self, said: usize) -> usize {
+        let end = self.text[..said].trim_end().len();
+        let line = line_start(self.text, end);
+        let header = |(at, _): &(usize, &str)| {
+            let rest = self.text[line + at + 1..end].trim_start_matches(['+', '-']);
+            let rest = rest.trim_start_matches(|next: char| next.is_ascii_digit());
+            let rest = rest.trim_start_matches(['+', '-']).trim_start();
+            rest.is_empty() || rest.starts_with('#')
+        };
+        let mut all = self.text[line..end].match_indices(['|', '>']);
+        all.find(header).map_or(said, |(at, _)| line + at)
     }
 
     /// Where the first dash of a block list stands. The parser says so of an indented list; of one

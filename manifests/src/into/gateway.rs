@@ -9,8 +9,10 @@ mod rank;
 
 use super::Found;
 use super::change::{Change, Where};
-use super::manifest::{Manifest, Plan, Step, Task, Twins};
+use super::manifest::{Manifest, Step};
+use super::plan::{Plan, Twins};
 use super::reach::Target;
+use super::task::Task;
 use super::value::Value;
 use super::virtual_service::{asking, looks, renamed};
 use super::weights::{Entries, to_variant};
@@ -65,8 +67,7 @@ pub(super) fn twins(
 }
 
 fn is_route(manifest: &Manifest<'_>) -> bool {
-    manifest.group == "gateway.networking.k8s.io"
-        && ["HTTPRoute", "GRPCRoute"].contains(&manifest.kind.as_str())
+    ["HTTPRoute", "GRPCRoute"].contains(&manifest.kind.as_str())
 }
 
 fn rules<'m>(manifest: &'m Manifest<'_>) -> &'m [Value] {

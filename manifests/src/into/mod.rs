@@ -7,7 +7,9 @@
 //! | `value`, `change` | what a part says; a change of it, made in value and text alike |
 //! | `layout`, `marker` | lines, and the comments that enclose what was inserted |
 //! | `reach` | which canary a manifest is about |
-//! | `manifest` | the manifests in the texts, and what is inserted into them |
+//! | `manifest` | the manifests in the texts |
+//! | `task` | one run: all texts, all canaries, and what is wrong |
+//! | `plan` | what is inserted into a text |
 //! | `weights` | a route that is shared between destinations |
 //! | `virtual_service`, `destination_rule`, `gateway` | the kinds |
 //!
@@ -22,7 +24,9 @@ mod gateway;
 mod layout;
 mod manifest;
 mod marker;
+mod plan;
 mod reach;
+mod task;
 mod value;
 mod virtual_service;
 mod weights;
@@ -32,9 +36,10 @@ use coalmine::Span;
 use coalmine::config::Canaries;
 use coalmine::diagnostic::{Diagnostic, Place, Severity};
 use document::Text;
-use manifest::{Plan, Task};
 use marker::Stripped;
+use plan::Plan;
 use std::ops::Range;
+use task::Task;
 
 /// Which manifests are looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,8 +7,10 @@
 use super::Found;
 use super::change::{Change, Where};
 use super::destination_rule::{Destination, Destinations, is_rule_of, warn_without_rule};
-use super::manifest::{Manifest, Plan, Step, Task, Twins};
+use super::manifest::{Manifest, Step};
+use super::plan::{Plan, Twins};
 use super::reach::Target;
+use super::task::Task;
 use super::value::Value;
 use super::weights::{Entries, to_variant};
 use std::collections::{BTreeMap, BTreeSet};
@@ -89,7 +91,7 @@ pub(super) fn twins(
 }
 
 pub(super) fn is_virtual_service(manifest: &Manifest<'_>) -> bool {
-    manifest.group == "networking.istio.io" && manifest.kind == "VirtualService"
+    manifest.kind == "VirtualService"
 }
 
 fn routes<'m>(manifest: &'m Manifest<'_>) -> &'m [Value] {

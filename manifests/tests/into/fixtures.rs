@@ -17,7 +17,7 @@ pub(crate) struct Fixture {
     pub(crate) golden: PathBuf,
 }
 
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/into")
 }
 

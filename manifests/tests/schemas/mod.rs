@@ -3,7 +3,8 @@
 //! | step | as in Kubernetes |
 //! |---|---|
 //! | the OpenAPI schema | structural schemas; `nullable` and `x-kubernetes-int-or-string` as they are meant |
-//! | defaults | filled in before all else |
+//! | nulls | of fields that may not be null they count as nothing said, before all else |
+//! | defaults | filled in then |
 //! | unknown fields | refused, as `kubectl apply --validate=strict` does |
 //! | keys of lists | `x-kubernetes-list-type: map` and `set` |
 //! | CEL rules | `x-kubernetes-validations`; rules about a change (`oldSelf`) do not hold for what is new |
@@ -133,6 +134,12 @@ impl Schema {
 fn fill(schema: &Value, value: &mut Value) {
     match value {
         Value::Object(fields) => {
+            fields.retain(|name, field| {
+                let known = schema["properties"].get(name);
+                let known = known.or_else(|| schema.get("additionalProperties"));
+                let nullable = known.is_none_or(|below| below["nullable"] == true);
+                nullable || !field.is_null()
+            });
             for (name, below) in schema["properties"].as_object().into_iter().flatten() {
                 if let Some(default) = below.get("default") {
                     fields.entry(name).or_insert_with(|| default.clone());
