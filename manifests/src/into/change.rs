@@ -85,7 +85,14 @@ pub(super) fn copy(
     };
     edits.change(item, change)?;
     edits.free_of_anchors(item)?;
-    Ok(edits.written(lines))
+    // A value that says nothing may stand, for the parser, where the next thing does.
+    let inside = |(range, _): &(Range<usize>, String)| {
+        lines.start <= range.start && range.start <= range.end && range.end <= lines.end
+    };
+    match edits.edits.iter().all(inside) {
+        true => Ok(edits.written(lines)),
+        false => Err(layout::unusual(text, &item.range)),
+    }
 }
 
 struct Edits<'e, 't> {
