@@ -10,10 +10,14 @@ const MODULE: &str = "oci://registry.example.com/coalmine@sha256:\
 
 #[test]
 fn the_page_keeps_its_word() {
-    let page = fs::read_to_string(root().join("docs/gateway-api.md")).unwrap();
+    let path = root().join("docs/gateway-api.md");
+    let page = fs::read_to_string(&path).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("canary.yaml"), blocks(&page, "yaml")[0]).unwrap();
-    let mut tried = 0;
+    let files = ["canary.yaml", "routes.yaml"];
+    for (file, text) in files.into_iter().zip(blocks(&page, "yaml")) {
+        fs::write(folder.path().join(file), text).unwrap();
+    }
+    let (mut tried, mut difference) = (0, String::new());
     for line in blocks(&page, "console").into_iter().flat_map(str::lines) {
         let arguments = line
             .strip_prefix("$ coalmine ")
@@ -21,10 +25,22 @@ fn the_page_keeps_its_word() {
             .replace("$MODULE", MODULE);
         let arguments = shlex::split(&arguments).unwrap();
         let ran = run(command().args(arguments).current_dir(folder.path()), "");
-        assert_eq!(ran.code, 0, "{line}: {ran}");
+        let code = i32::from(line.ends_with("--check"));
+        assert_eq!(ran.code, code, "{line}: {ran}");
+        if code == 1 {
+            difference = ran.stdout;
+        }
         tried += 1;
     }
-    assert_eq!(tried, 4);
+    assert_eq!(tried, 7);
+    let there = fs::read_to_string(folder.path().join("routes.yaml")).unwrap();
+    assert_eq!(there, blocks(&page, "yaml")[1], "taken out again");
+    let shown = blocks(&page, "diff")[0];
+    if std::env::var_os("UPDATE").is_some() {
+        let block = |text: &str| format!("```diff\n{text}```");
+        fs::write(&path, page.replace(&block(shown), &block(&difference))).unwrap();
+    }
+    assert_eq!(shown, difference, "UPDATE=1 writes it anew");
     assert!(
         folder
             .path()

@@ -62,6 +62,54 @@ fn in_place() {
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
 }
 
+/// An HTTPRoute, whose variants are Services: put in twice, changed, and taken out again.
+#[test]
+fn rules_of_the_gateway_api() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("routes.yaml");
+    let canary = |name: &str| data_folder().join(name).display().to_string();
+    let text = fs::read_to_string(data_folder().join("gateway-routes.yaml")).unwrap();
+    fs::write(&path, &text).unwrap();
+    let check = |arguments: &str, code: i32, said: &str| {
+        let ran = coalmine(&format!(
+            "render gateway-api {arguments} {}",
+            path.display()
+        ));
+        assert_eq!(ran.code, code, "{arguments}: {ran}");
+        assert!(ran.to_string().contains(said), "{arguments}: {ran}");
+        fs::read_to_string(&path).unwrap()
+    };
+    let shop = canary("shop.yaml");
+    assert_eq!(
+        check(
+            &format!("{shop} --check --into"),
+            1,
+            "+    name: main-canary"
+        ),
+        text
+    );
+    let once = check(&format!("{shop} -i --into"), 0, "replaced ");
+    assert_snapshot!(once);
+    assert_eq!(check(&format!("{shop} -i --into"), 0, "unchanged: "), once);
+    assert_eq!(
+        check(&format!("{shop} --check --into"), 0, "exit code 0"),
+        once
+    );
+    assert_eq!(check("-i --out-of", 0, "replaced "), text);
+    assert_eq!(check("-i --out-of", 0, "unchanged: "), text);
+    // Subsets are not of this API, and neither are VirtualServices.
+    let sound = canary("sound.yaml");
+    assert_eq!(
+        check(&format!("{sound} -i --into"), 2, "no rule here reaches"),
+        text
+    );
+    fs::write(&path, routes()).unwrap();
+    assert_eq!(
+        check(&format!("{shop} -i --into"), 2, "there is no HTTPRoute"),
+        routes()
+    );
+}
+
 /// Nothing is written if one of several files is refused.
 #[test]
 fn refused() {

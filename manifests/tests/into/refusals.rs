@@ -283,7 +283,7 @@ fn warnings_have_a_place_and_hinder_nothing() {
         let (text, ..) = marked(&case.text);
         let inserted = insert(&[&text], &sound(&case.canary), case.api).unwrap();
         assert_eq!(differs(&case, &inserted.warnings, 0), None);
-        assert_ne!(inserted.texts, [text.clone()]);
+        assert_ne!(inserted.texts[0], text);
         // What is inserted above a place moves it.
         let again = insert(&[&inserted.texts[0]], &sound(&case.canary), case.api).unwrap();
         let (before, after) = (inserted.warnings, again.warnings);
