@@ -20,6 +20,10 @@ Examples:
   coalmine render gateway-api shop.yaml                           in a mesh, attached to the Service
   coalmine render gateway-api shop.yaml --grpc
 
+  Into routes that are there already, and out of them again:
+  coalmine render gateway-api shop.yaml --into their-shop.yaml --in-place
+  coalmine render gateway-api --out-of their-shop.yaml --in-place
+
   Routes decide nothing: the filter has to run in front of them. In Istio:
   coalmine render istio shop.yaml --only plugin --module $MODULE -o out/";
 

@@ -65,11 +65,12 @@ fn examples_work() {
     for copy in ["reviews.yaml", "canaries/reviews.yaml"] {
         fs::copy(data_folder().join("sound.yaml"), folder.path().join(copy)).unwrap();
     }
-    fs::copy(
-        data_folder().join("routes.yaml"),
-        folder.path().join("their-routes.yaml"),
-    )
-    .unwrap();
+    for (file, copy) in [
+        ("routes.yaml", "their-routes.yaml"),
+        ("gateway-routes.yaml", "their-shop.yaml"),
+    ] {
+        fs::copy(data_folder().join(file), folder.path().join(copy)).unwrap();
+    }
     let log = r#"{"authority": "reviews", "uid": "alice"}"#;
     fs::write(folder.path().join("access.log"), log).unwrap();
     let log = "{\"authority\": \"reviews\", \"user\": \"ada\"}\n";
@@ -118,7 +119,7 @@ fn examples_work() {
             tried += 1;
         }
     }
-    assert_eq!(tried, 52);
+    assert_eq!(tried, 54);
 }
 
 #[test]
