@@ -152,6 +152,16 @@ fn units() {
             "stable -> canary 25%",
         ],
     );
+    // Who brings one unit stays, and so does who brings all: the first is the first on both sides.
+    check(
+        unit(json!([{"header": "a"}, {"header": "b"}, {"header": "c"}])),
+        unit(json!([{"header": "a"}, {"header": "c"}, {"header": "b"}])),
+        &[
+            "50% expected of header b and header c",
+            "canary -> stable 25%",
+            "stable -> canary 25%",
+        ],
+    );
     let without = |when: &str| json!({"shares": {"canary": "10%"}, "unit": [], "whenNoUnit": when});
     check(
         without("default"),
@@ -227,6 +237,23 @@ fn pins_and_rules() {
         beta("20%"),
         &["rule:beta canary -> rule:beta stable 30%"],
     );
+    // Shares of a rule that looks at the unit: who passes it is drawn by that same unit.
+    for (test, value) in [
+        ("prefix", "p"),
+        ("suffix", "@example.com"),
+        ("contains", "-test-"),
+        ("regex", "[a-z]{2}-[0-9]{6}"),
+    ] {
+        let beta = |share: &str| {
+            rules(json!([{"name": "beta", "shares": {"canary": share},
+                "when": {"header": {"name": "x-user-id", test: value}}}]))
+        };
+        check(
+            beta("50%"),
+            beta("20%"),
+            &["rule:beta canary -> rule:beta stable 30%"],
+        );
+    }
     // Pins.
     let pin = |name: &str| json!({"pins": {"header": name}, "shares": {"canary": "5%"}});
     let diff = check(

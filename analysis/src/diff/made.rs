@@ -1,5 +1,6 @@
 //! A request that was made up, as `coalmine explain` takes it.
 
+use coalmine::config::UnitSource;
 use coalmine::{Moment, Request, Timestamp};
 use serde::Serialize;
 
@@ -94,6 +95,36 @@ impl Example {
             now,
             draw: draw.unwrap_or_default(),
         }
+    }
+
+    /// The same with other units in these sources.
+    pub(super) fn with_units(
+        &self,
+        sources: &[UnitSource],
+        other: impl Fn(&str) -> String,
+    ) -> Self {
+        let named = |source: UnitSource| sources.contains(&source);
+        let pair = |pair: &str, source: fn(String) -> UnitSource| match pair.split_once('=') {
+            Some((name, value)) if named(source(name.to_owned())) => {
+                format!("{name}={}", other(value))
+            }
+            _ => pair.to_owned(),
+        };
+        let mut changed = self.clone();
+        for (name, value) in &mut changed.headers {
+            if named(UnitSource::Header(name.clone())) {
+                *value = other(value);
+            }
+        }
+        for cookie in &mut changed.cookies {
+            *cookie = pair(cookie, UnitSource::Cookie);
+        }
+        if let Some((path, query)) = self.path.as_ref().and_then(|path| path.split_once('?')) {
+            let query = query.split('&').map(|one| pair(one, UnitSource::Query));
+            let query: Vec<String> = query.collect();
+            changed.path = Some(format!("{path}?{}", query.join("&")));
+        }
+        changed
     }
 
     /// Puts a parameter behind the path.

@@ -154,9 +154,10 @@ pub(super) fn changes(scope: &Scope<'_>, times: &[Timestamp]) -> Found {
     }
     let tries = solve::tries(scope);
     let mut found: BTreeMap<Which, Option<Change>> = BTreeMap::new();
+    let mut in_vain = InVain(0);
     for now in times {
         for example in &tries.examples {
-            compare(scope, example, *now, &mut found);
+            compare(scope, example, *now, &mut found, &mut in_vain);
         }
     }
     let mut changes: Vec<Change> = found.into_values().flatten().collect();
@@ -177,8 +178,16 @@ pub(super) fn changes(scope: &Scope<'_>, times: &[Timestamp]) -> Found {
     Found {
         changes,
         tried: tries.examples.len(),
-        exhaustive: tries.exhaustive,
+        exhaustive: tries.exhaustive && in_vain.0 == 0,
     }
+}
+
+/// How often other units were looked for that must be there by arithmetic, and none was found.
+struct InVain(u32);
+
+impl InVain {
+    /// A search may take 10,000 decisions, so there is an end to them.
+    const MOST: u32 = 100;
 }
 
 fn compare(
@@ -186,6 +195,7 @@ fn compare(
     example: &Example,
     now: Timestamp,
     found: &mut BTreeMap<Which, Option<Change>>,
+    in_vain: &mut InVain,
 ) {
     let (old, new) = both(scope, example, now);
     if old.by_shares() && new.by_shares() {
@@ -219,6 +229,10 @@ fn compare(
     if fixed {
         return;
     }
+    if !carried.is_empty() {
+        let judged = (kind, &old, &new);
+        compare_carried(scope, example, now, judged, &carried, found, in_vain);
+    }
     for brings in users::kinds(scope) {
         if brings.iter().any(|source| carried.contains(source)) {
             continue;
@@ -251,6 +265,61 @@ fn compare(
                 })
             });
             found.insert(which, change);
+        }
+    }
+}
+
+/// The same for a request whose unit a condition looks at: others that the condition does not tell
+/// from it lie elsewhere on the line.
+fn compare_carried(
+    scope: &Scope<'_>,
+    example: &Example,
+    now: Timestamp,
+    (kind, old, new): (Kind, &Judged, &Judged),
+    carried: &[UnitSource],
+    found: &mut BTreeMap<Which, Option<Change>>,
+    in_vain: &mut InVain,
+) {
+    let lines = (old.line(scope.old), new.line(scope.new));
+    let drawn = users::drawn(scope, carried, lines);
+    for stream in &drawn.streams {
+        let decided = |variant: &str, judged: &Judged| Decided {
+            variant: variant.to_owned(),
+            reason: judged.decided.reason.clone(),
+        };
+        let which = (kind, decided(&stream.from, old), decided(&stream.to, new));
+        if found.get(&which).is_some_and(Option::is_some) || in_vain.0 >= InVain::MOST {
+            continue;
+        }
+        let reasons = |example: &Example| {
+            let (old, new) = self::decided(scope, example, now);
+            (old.reason == which.1.reason && new.reason == which.2.reason).then_some((old, new))
+        };
+        let others = unit::others(example, carried, stream.part, |other| {
+            reasons(other).is_some()
+        });
+        // Where the conditions single a unit out there is no other, and that one was compared.
+        let single = others.is_empty();
+        let change = others.into_iter().find_map(|example| {
+            let (old, new) = reasons(&example)?;
+            let as_said = old == which.1 && new == which.2;
+            as_said.then(|| Change {
+                kind,
+                old,
+                new,
+                part: (stream.part < Part::ALL).then_some(stream.part),
+                example: Example {
+                    at: times::matter(scope).then_some(now),
+                    ..example
+                },
+            })
+        });
+        match change {
+            Some(change) => {
+                found.insert(which, Some(change));
+            }
+            None if single => {}
+            None => in_vain.0 += 1,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Short units whose position lies where it is wanted.
 
-use super::flows::{Stream, Stretch};
+use super::flows::{Part, Stream, Stretch};
 use super::made::Example;
 use super::users::Key;
 use crate::sequence::Sequence;
@@ -54,6 +54,69 @@ pub(super) fn found(
     Some(example)
 }
 
+/// At most this many units are tried in place of one that a condition looks at.
+const MOST_OTHERS: u64 = 5_000;
+
+/// A number is put in at one of the first so many characters, or behind all of them.
+const MOST_PLACES: usize = 40;
+
+/// Requests with other units in these sources that are still of the kind, as many as a part needs;
+/// none where the conditions single the unit out.
+pub(super) fn others(
+    example: &Example,
+    sources: &[UnitSource],
+    part: Part,
+    of_the_kind: impl Fn(&Example) -> bool,
+) -> Vec<Example> {
+    // At the end first, then ever further in front; the conditions tell which.
+    let mut forms: Vec<Form> = (0..=MOST_PLACES).rev().map(Form::Inserted).collect();
+    forms.push(Form::Counted);
+    let changed =
+        |form: Form, number: u64| example.with_units(sources, |unit| form.of(unit, number));
+    let form = forms
+        .into_iter()
+        .find(|form| (1..=3).all(|number| of_the_kind(&changed(*form, number))));
+    let numbers = 0..tries(part.share()).min(MOST_OTHERS);
+    form.map_or_else(Vec::new, |form| {
+        numbers.map(|number| changed(form, number)).collect()
+    })
+}
+
+/// How a unit is made another one.
+#[derive(Clone, Copy)]
+enum Form {
+    /// A number is put in at this character.
+    Inserted(usize),
+    /// Its letters and digits are counted on, the last first.
+    Counted,
+}
+
+impl Form {
+    fn of(self, unit: &str, mut number: u64) -> String {
+        let mut characters: Vec<char> = unit.chars().collect();
+        match self {
+            Self::Inserted(place) => {
+                let place = place.min(characters.len());
+                characters.splice(place..place, number.to_string().chars());
+            }
+            Self::Counted => {
+                for character in characters.iter_mut().rev() {
+                    let (first, count) = match *character {
+                        '0'..='9' => (b'0', 10),
+                        'a'..='z' => (b'a', 26),
+                        'A'..='Z' => (b'A', 26),
+                        _ => continue,
+                    };
+                    let sum = u64::from(*character) - u64::from(first) + number;
+                    *character = char::from(first + (sum % count) as u8);
+                    number = sum / count;
+                }
+            }
+        }
+        characters.into_iter().collect()
+    }
+}
+
 /// Who has no place on the line is anywhere.
 fn lies_in(position: Option<u32>, (start, end): (u32, u32)) -> bool {
     position.is_none_or(|position| (start..end).contains(&position))
@@ -95,6 +158,19 @@ fn draw(number: u64) -> u128 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn other_units_of_the_same_form() {
+        let check = |form: Form, unit: &str, number, expected: &str| {
+            assert_eq!(form.of(unit, number), expected);
+        };
+        check(Form::Inserted(0), "ab", 12, "12ab");
+        check(Form::Inserted(1), "ab", 12, "a12b");
+        check(Form::Inserted(9), "ab", 12, "ab12");
+        check(Form::Counted, "u-0009", 3, "u-0012");
+        check(Form::Counted, "az@Z", 1, "ba@A");
+        check(Form::Counted, "", 1, "");
+    }
 
     #[test]
     fn as_many_tries_as_the_part_needs() {

@@ -97,7 +97,8 @@ fn line(scope: &Scope<'_>, side: Option<Side<'_>>, now: Timestamp) -> Line {
     }
 }
 
-/// Every kind of request by the units it brings: each source alone, all of them, and none.
+/// Every kind of request by the units it brings: each source alone, every two of them, and none.
+/// Two are enough: of whatever a request brings, each side looks at one.
 pub(super) fn kinds(scope: &Scope<'_>) -> Vec<Vec<UnitSource>> {
     let mut all: Vec<UnitSource> = Vec::new();
     for source in scope.sides().flat_map(|side| sources(side.config)) {
@@ -106,8 +107,9 @@ pub(super) fn kinds(scope: &Scope<'_>) -> Vec<Vec<UnitSource>> {
         }
     }
     let mut kinds: Vec<Vec<UnitSource>> = all.iter().map(|source| vec![source.clone()]).collect();
-    if all.len() > 1 {
-        kinds.push(all);
+    for (number, one) in all.iter().enumerate() {
+        let others = all.iter().skip(number + 1);
+        kinds.extend(others.map(|other| vec![one.clone(), other.clone()]));
     }
     kinds.push(Vec::new());
     kinds
@@ -136,7 +138,7 @@ pub(super) fn users(scope: &Scope<'_>, at: &[Timestamp]) -> Vec<Users> {
             (known.at, known.exact) == (at, drawn.exact) && alike(&known.flows, &drawn.streams)
         });
         match same {
-            // Who brings everything is one of those who bring something.
+            // Who brings two is one of those who bring something.
             Some(_) if brings.len() > 1 => {}
             Some(known) => known.brings.push(said),
             None => {
