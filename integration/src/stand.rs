@@ -12,6 +12,7 @@ use coalmine_manifests::File;
 use coalmine_manifests::envoy::{
     self as target, BOOTSTRAP, CDS, FILTER, LISTENER, Options, PLUGIN, Step,
 };
+use coalmine_manifests::kubernetes::Provenance;
 
 use crate::client::{Client, Request};
 use crate::decisions::{self, Counts};
@@ -117,7 +118,11 @@ impl Stand {
     /// # Errors
     /// Envoy does not take the file within 20 s.
     pub fn apply(&self, canaries: &Canaries) -> Result<Verdict> {
-        self.replace(&target::plugin_resource(canaries, &self.options)?)
+        self.replace(&target::plugin_resource(
+            canaries,
+            &Provenance::default(),
+            &self.options,
+        )?)
     }
 
     /// Replaces it by one with any text as the plugin's config.
@@ -152,7 +157,7 @@ impl Stand {
             name: CDS.to_owned(),
             contents: fs::read_to_string(folder.join(CDS))?,
         };
-        let rendered = target::render(canaries, &self.options)?;
+        let rendered = target::render(canaries, &Provenance::default(), &self.options)?;
         let mut written = Vec::new();
         for step in target::change(&[before], &rendered)? {
             match step {

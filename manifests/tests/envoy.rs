@@ -3,6 +3,7 @@
 use coalmine::config::Canaries;
 use coalmine::yaml::{self, Source};
 use coalmine_manifests::envoy::{self, Options};
+use coalmine_manifests::kubernetes::{Origin, Provenance};
 use coalmine_manifests::{Error, File};
 use serde_json::Value;
 
@@ -30,7 +31,7 @@ spec:
 }
 
 fn bootstrap(canaries: &Canaries, options: &Options) -> Value {
-    let files = envoy::render(canaries, options).unwrap();
+    let files = envoy::render(canaries, &Provenance::default(), options).unwrap();
     let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
     assert_eq!(names, [envoy::BOOTSTRAP, envoy::PLUGIN]);
     serde_saphyr::from_str(&files[0].contents).unwrap()
@@ -136,7 +137,9 @@ fn what_a_canary_lacks_is_said_all_at_once() {
     // The reader refuses these; whoever makes canaries by other means hears of them here.
     let endpoints = ["a b:80", "::1:80", ":80"].map(str::to_owned);
     lacking.canaries[0].spec.variants[1].1.endpoints = endpoints.to_vec();
-    let Err(Error::Problems(problems)) = envoy::render(&lacking, &Options::default()) else {
+    let Err(Error::Problems(problems)) =
+        envoy::render(&lacking, &Provenance::default(), &Options::default())
+    else {
         panic!("it was rendered");
     };
     let found: Vec<(&str, &str)> = problems
@@ -165,12 +168,15 @@ fn the_watched_file_holds_the_config_byte_for_byte() {
     };
     let version = |file: &File| json(file)["version_info"].as_str().unwrap().to_owned();
 
-    let file = envoy::plugin_resource(&canaries, &options).unwrap();
+    let file = envoy::plugin_resource(&canaries, &Provenance::default(), &options).unwrap();
     assert_eq!(
         config(&file),
         coalmine::config::plugin_json(&canaries).unwrap()
     );
-    assert_eq!(file, envoy::render(&canaries, &options).unwrap()[1]);
+    assert_eq!(
+        file,
+        envoy::render(&canaries, &Provenance::default(), &options).unwrap()[1]
+    );
 
     let broken = "{\"kind\": \"Plugin\", \u{1} \"broken";
     let other = envoy::filter_resource(broken, &options).unwrap();
@@ -181,8 +187,46 @@ fn the_watched_file_holds_the_config_byte_for_byte() {
         failure_policy: envoy::FailurePolicy::Reload,
         ..options
     };
-    let reload = envoy::plugin_resource(&canaries, &reload).unwrap();
+    let reload = envoy::plugin_resource(&canaries, &Provenance::default(), &reload).unwrap();
     assert_ne!(version(&file), version(&reload));
+}
+
+/// The file names its sources, and only its bytes change with them: for Envoy it is the same version.
+#[test]
+fn sources_are_named_and_are_no_change() {
+    let canaries = canary("[s]", "['127.0.0.1:1']", "['127.0.0.1:2']");
+    let from = |hash: &str| -> Provenance {
+        let origin = Origin {
+            file: "s.yaml".to_owned(),
+            hash: hash.to_owned(),
+        };
+        [("n/a".to_owned(), origin)].into_iter().collect()
+    };
+    let resource = |provenance: &Provenance| -> Value {
+        let file = envoy::plugin_resource(&canaries, provenance, &Options::default()).unwrap();
+        serde_json::from_str(&file.contents).unwrap()
+    };
+    let bare = resource(&Provenance::default());
+    for hash in ["sha256:1", "sha256:2"] {
+        let said = resource(&from(hash));
+        assert_eq!(said["version_info"], bare["version_info"]);
+        let around = &said["resources"][0];
+        assert_eq!(around["name"], envoy::FILTER);
+        assert_eq!(around["resource"], bare["resources"][0]);
+        let metadata = &around["metadata"]["filter_metadata"][envoy::FILTER];
+        assert_eq!(metadata["coalmine.dev/source"], "s.yaml");
+        assert_eq!(metadata["coalmine.dev/source-hash"], hash);
+        let others = |provenance: &Provenance| {
+            let options = Options {
+                form: envoy::Form::Xds,
+                ..Options::default()
+            };
+            let mut files = envoy::render(&canaries, provenance, &options).unwrap();
+            files.retain(|file| file.name != envoy::PLUGIN);
+            files
+        };
+        assert_eq!(others(&from(hash)), others(&Provenance::default()));
+    }
 }
 
 #[test]

@@ -62,7 +62,7 @@ fn envoy(example: &Example, form: Form) -> Result<Vec<File>, Error> {
         form,
         ..envoy::Options::default()
     };
-    envoy::render(&example.canaries, &options)
+    envoy::render(&example.canaries, &example.provenance, &options)
 }
 
 fn istio(example: &Example) -> Result<Vec<File>, Error> {

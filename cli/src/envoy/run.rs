@@ -14,6 +14,7 @@ use clap::Args;
 use coalmine::config::Canaries;
 use coalmine_manifests::File;
 use coalmine_manifests::envoy::{self, BOOTSTRAP, Form, Options, Step};
+use coalmine_manifests::kubernetes::Provenance;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -124,6 +125,12 @@ fn read(args: &RunArgs) -> Result<Input, Failure> {
     input::sound(&files)
 }
 
+/// Envoy's files. They do not say what they were made of: nobody sees them, and a comment is no change.
+fn rendered(input: &Input, options: &Options) -> Result<Vec<File>, Failure> {
+    let nobody_asks = Provenance::default();
+    envoy::render(&input.canaries, &nobody_asks, options).map_err(|error| refused(&error, input))
+}
+
 async fn start(args: &RunArgs) -> Result<Running, Failure> {
     let input = read(args)?;
     let binary = binary::find(args.envoy.as_deref())?;
@@ -148,8 +155,7 @@ async fn start(args: &RunArgs) -> Result<Running, Failure> {
         module: path("coalmine.wasm").display().to_string(),
         ..Options::default()
     };
-    let files =
-        envoy::render(&input.canaries, &options).map_err(|error| refused(&error, &input))?;
+    let files = rendered(&input, &options)?;
     for file in &files {
         replace(&path(&file.name), &file.contents).map_err(unwritten)?;
     }
@@ -209,8 +215,7 @@ impl Running {
     /// Reads the files again and puts them in force; says what happened.
     async fn reload(&mut self, args: &RunArgs) {
         let rendered = read(args).and_then(|input| {
-            let files = envoy::render(&input.canaries, &self.options);
-            let files = files.map_err(|error| refused(&error, &input))?;
+            let files = rendered(&input, &self.options)?;
             Ok((input, files))
         });
         let (input, files) = match rendered {

@@ -4,6 +4,7 @@ use super::refused;
 use crate::args::{Files, after_help};
 use crate::input;
 use crate::outcome::{Failure, Outcome};
+use crate::place;
 use crate::replace::{Replaced, replace};
 use clap::{Args, ValueEnum};
 use coalmine_manifests::File;
@@ -98,8 +99,9 @@ impl From<OnFailure> for FailurePolicy {
 pub(super) fn render(args: &EnvoyArgs) -> Result<Outcome, Failure> {
     let input = input::sound(&args.files)?;
     let options = options(args)?;
-    let files =
-        envoy::render(&input.canaries, &options).map_err(|error| refused(&error, &input))?;
+    let provenance = place::provenance(&input.sources);
+    let files = envoy::render(&input.canaries, &provenance, &options)
+        .map_err(|error| refused(&error, &input))?;
     let steps =
         envoy::change(&present(&args.output), &files).map_err(|error| refused(&error, &input))?;
     let (mut talk, bootstrap) = take(&args.output, &steps)?;

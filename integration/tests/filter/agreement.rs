@@ -14,6 +14,7 @@ use coalmine_integration::envoy::Launch;
 use coalmine_integration::stand::{self, Stand};
 use coalmine_integration::upstream::Upstream;
 use coalmine_manifests::envoy as target;
+use coalmine_manifests::kubernetes::Provenance;
 
 use crate::examples::now;
 use crate::policies::Random;
@@ -38,7 +39,7 @@ fn explain_and_envoy_agree() {
     let mut options = stand::options(folder.path());
     // So that a request may say which client it is from.
     options.trusted_hops = 1;
-    let files = target::render(&canaries, &options).unwrap();
+    let files = target::render(&canaries, &Provenance::default(), &options).unwrap();
     let stand = Stand::start(Launch::new(&*BINARY), &files, options).unwrap();
     let mut compared: BTreeMap<String, usize> = BTreeMap::new();
     for _ in 0..CONFIGS {

@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use coalmine::bucket::Share;
-use coalmine::config::Canaries;
+use coalmine::config::{Canaries, Canary};
 use coalmine_integration::discovery::Verdict;
+use coalmine_manifests::envoy::{self as target, Form, Options};
+use coalmine_manifests::kubernetes::Origin;
 
 use crate::setting::{
-    PATIENCE, Setting, USUAL, diagnose, end_without_failures, in_canary, traffic,
+    PATIENCE, Setting, USUAL, diagnose, end_without_failures, in_canary, read, traffic,
 };
 
 /// The memory of a process that is in RAM, in KiB.
@@ -38,6 +40,47 @@ fn vary(canaries: &mut Canaries, number: u32) {
         })
         .collect();
     spec.salt = number.is_multiple_of(10).then(|| format!("salt-{number}"));
+}
+
+/// A file that names its sources reaches the filter, and an edited comment in them is no change.
+#[test]
+fn sources_are_named_and_their_bytes_alone_reload_nothing() {
+    let file = |canaries: &Canaries, options: &Options, hash: &str| {
+        let origin = Origin {
+            file: "canary.yaml".to_owned(),
+            hash: hash.to_owned(),
+        };
+        let names = canaries.canaries.iter().map(Canary::full_name);
+        let provenance = names.map(|name| (name, origin.clone())).collect();
+        target::plugin_resource(canaries, &provenance, options).unwrap()
+    };
+    for form in [Form::Static, Form::Xds] {
+        let mut setting = Setting::with(read(USUAL), |options| options.form = form, |_, _| ());
+        let counted = |setting: &Setting, name: &str| {
+            let name = format!("extension_config_discovery.http_filter.coalmine.{name}");
+            let counter = setting.stand.envoy.admin().counter(&name).unwrap();
+            counter.unwrap_or_default()
+        };
+        let put = |setting: &Setting, hash: &str| {
+            let file = file(&setting.canaries, setting.stand.options(), hash);
+            assert!(file.contents.contains(hash) && file.contents.contains("canary.yaml"));
+            let verdict = setting.stand.replace(&file).unwrap();
+            assert!(matches!(verdict, Verdict::Applied { .. }), "{verdict:?}");
+        };
+        setting.change_share("0%");
+        let client = setting.client();
+        assert!(in_canary(&client, 50).is_empty());
+        for canary in &mut setting.canaries.canaries {
+            canary.spec.shares = vec![("canary".to_owned(), Share::parse("100%").unwrap())];
+        }
+        let before = counted(&setting, "config_reload");
+        put(&setting, "sha256:1");
+        assert!(!in_canary(&client, 50).is_empty());
+        assert_eq!(counted(&setting, "config_reload"), before + 1);
+        put(&setting, "sha256:2");
+        assert_eq!(counted(&setting, "config_reload"), before + 1, "{form:?}");
+        setting.end_without_problems();
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ use coalmine_integration::discovery::Verdict;
 use coalmine_integration::stand;
 use coalmine_manifests::File;
 use coalmine_manifests::envoy::{self as target, FailurePolicy};
+use coalmine_manifests::kubernetes::Provenance;
 
 use crate::setting::{Setting, read, shop, variant};
 
@@ -125,7 +126,8 @@ fn a_module_that_is_bad_later_changes_nothing() {
         for module in ["none.wasm", "envoy.yaml"] {
             let mut options = setting.stand.options().clone();
             options.module = format!("{}/{module}", options.folder);
-            let file = target::plugin_resource(&setting.canaries, &options).unwrap();
+            let file = target::plugin_resource(&setting.canaries, &Provenance::default(), &options)
+                .unwrap();
             let verdict = setting.stand.replace(&file).unwrap();
             assert!(
                 matches!(verdict, Verdict::Refused { .. }),
@@ -210,7 +212,8 @@ fn after_a_trap_requests_pass_or_fail_as_the_policy_says_until_another_module_co
 
         let mut options = setting.stand.options().clone();
         options.module = stand::options("".as_ref()).module;
-        let file = target::plugin_resource(&setting.canaries, &options).unwrap();
+        let file =
+            target::plugin_resource(&setting.canaries, &Provenance::default(), &options).unwrap();
         let verdict = setting.stand.replace(&file).unwrap();
         assert!(matches!(verdict, Verdict::Applied { .. }), "{verdict:?}");
         assert_eq!(served(&setting), DECIDED, "{policy:?}");

@@ -17,6 +17,7 @@ use coalmine_integration::stand::{self, Stand};
 use coalmine_integration::upstream::Upstream;
 use coalmine_manifests::File;
 use coalmine_manifests::envoy::{self as target, Options};
+use coalmine_manifests::kubernetes::Provenance;
 use tempfile::TempDir;
 
 /// The header that carries a decision.
@@ -80,7 +81,7 @@ impl Setting {
         let folder = tempfile::tempdir().unwrap();
         let mut options = stand::options(folder.path());
         choose(&mut options);
-        let mut files = target::render(&canaries, &options).unwrap();
+        let mut files = target::render(&canaries, &Provenance::default(), &options).unwrap();
         change(&mut files, &options);
         Ok(Self {
             stand: Stand::start(Launch::new(&*BINARY), &files, options)?,

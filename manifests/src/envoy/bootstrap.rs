@@ -6,6 +6,10 @@ use super::plugin::ConfigSource;
 use super::{Address, CDS, LDS, Named, Options, Typed};
 use serde::Serialize;
 
+/// What the file begins with. The hashes themselves would ask for a restart at every edit.
+pub(super) const HEAD: &str =
+    "# Made by coalmine; which files it was made of is in xds/coalmine.json beside it.\n";
+
 /// The labels of our counters.
 const LABELS: [&str; 3] = ["canary", "variant", "reason"];
 

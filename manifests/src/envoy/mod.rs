@@ -17,6 +17,11 @@
 //! The bootstrap is YAML, because people read and extend it. The watched files are JSON, because
 //! they are written by programs, and one holds the plugin's config byte for byte as the filter gets it.
 //!
+//! # Where it comes from
+//! [`PLUGIN`] names the canaries' files and their hashes, as manifests for Kubernetes do. The others
+//! do not: with a hash in them every edit of a canary would change them all, and a change of the
+//! bootstrap asks for a restart.
+//!
 //! # When something fails
 //! A canary must not be able to take a service down.
 //! - A new config that the filter refuses never takes effect; the last good one goes on serving.
@@ -39,6 +44,7 @@ pub use change::{Step, change};
 pub use discovery::{subscription, version};
 pub use plugin::{FailurePolicy, filter_resource, plugin_resource};
 
+use crate::kubernetes::Provenance;
 use crate::{Error, File, Problem, to_yaml};
 use bootstrap::Resources;
 use coalmine::config::Canaries;
@@ -134,7 +140,11 @@ impl Default for Options {
 ///
 /// # Errors
 /// [`Error::Problems`] if a variant has no endpoints, or one that is no address.
-pub fn render(canaries: &Canaries, options: &Options) -> Result<Vec<File>, Error> {
+pub fn render(
+    canaries: &Canaries,
+    provenance: &Provenance,
+    options: &Options,
+) -> Result<Vec<File>, Error> {
     let mut problems = Vec::new();
     let clusters = clusters::clusters(canaries, &mut problems);
     if !problems.is_empty() {
@@ -162,11 +172,11 @@ pub fn render(canaries: &Canaries, options: &Options) -> Result<Vec<File>, Error
     };
     let bootstrap = File {
         name: BOOTSTRAP.to_owned(),
-        contents: to_yaml(&bootstrap::bootstrap(resources, options))?,
+        contents: bootstrap::HEAD.to_owned() + &to_yaml(&bootstrap::bootstrap(resources, options))?,
     };
     let mut files = vec![bootstrap];
     files.extend(watched);
-    files.push(plugin_resource(canaries, options)?);
+    files.push(plugin_resource(canaries, provenance, options)?);
     Ok(files)
 }
 

@@ -2,9 +2,11 @@
 
 use super::discovery::{self, Typed};
 use super::{FILTER, Options, PLUGIN, WATCHED};
+use crate::kubernetes::Provenance;
 use crate::{Error, File};
-use coalmine::config::{Canaries, plugin_json};
+use coalmine::config::{Canaries, Canary, plugin_json};
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 const WASM: &str = "envoy.extensions.filters.http.wasm.v3.Wasm";
 
@@ -67,10 +69,19 @@ struct StringValue {
 
 /// The file that brings canaries into a running Envoy: to change a share, replace it by a rename.
 ///
+/// It says which files the canaries come from, in the metadata around the resource. If nothing but
+/// that has changed, `version_info` has not, and Envoy that reads the file again does nothing.
+///
 /// # Errors
 /// None that canaries read without an error can cause.
-pub fn plugin_resource(canaries: &Canaries, options: &Options) -> Result<File, Error> {
-    filter_resource(&plugin_json(canaries)?, options)
+pub fn plugin_resource(
+    canaries: &Canaries,
+    provenance: &Provenance,
+    options: &Options,
+) -> Result<File, Error> {
+    let names: Vec<String> = canaries.canaries.iter().map(Canary::full_name).collect();
+    let annotations = provenance.annotations(names.iter().map(String::as_str));
+    resource(&plugin_json(canaries)?, annotations, options)
 }
 
 /// The same file around any text that the filter is to be configured with.
@@ -78,14 +89,22 @@ pub fn plugin_resource(canaries: &Canaries, options: &Options) -> Result<File, E
 /// # Errors
 /// None that any text can cause.
 pub fn filter_resource(plugin_config: &str, options: &Options) -> Result<File, Error> {
-    let resource = Typed::new(
+    resource(plugin_config, BTreeMap::new(), options)
+}
+
+fn resource(
+    plugin_config: &str,
+    annotations: BTreeMap<String, String>,
+    options: &Options,
+) -> Result<File, Error> {
+    let config = Typed::new(
         "envoy.config.core.v3.TypedExtensionConfig",
         TypedExtensionConfig {
             name: FILTER,
             typed_config: Typed::new(WASM, wasm(plugin_config, options)),
         },
     );
-    discovery::file(PLUGIN, vec![resource])
+    discovery::annotated(PLUGIN, FILTER, config, annotations)
 }
 
 fn wasm(plugin_config: &str, options: &Options) -> Wasm {

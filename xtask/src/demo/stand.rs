@@ -13,6 +13,7 @@ use coalmine_integration::envoy::Launch;
 use coalmine_integration::upstream::Upstream;
 use coalmine_integration::{stand, workspace};
 use coalmine_manifests::envoy as target;
+use coalmine_manifests::kubernetes::Provenance;
 
 /// The canary that is shown.
 const CANARY: &str = include_str!("canary.yaml");
@@ -36,7 +37,7 @@ impl Stand {
             fs::remove_dir_all(&folder)?;
         }
         let options = stand::options(&folder);
-        let files = target::render(&canaries, &options)?;
+        let files = target::render(&canaries, &Provenance::default(), &options)?;
         let stand = stand::Stand::start(Launch::new(binary), &files, options)?;
         Ok(Self {
             address: stand.ingress,
