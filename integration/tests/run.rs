@@ -232,6 +232,65 @@ fn envoy_follows_the_files_and_ends_with_the_command() {
     TcpStream::connect(ingress).unwrap_err();
 }
 
+/// What the reader accepts and Envoy does not: the module was taken out of the folder of its files.
+#[test]
+fn what_envoy_refuses_is_told_and_taken_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let (shop, cart) = (Service::new("shop"), Service::new("cart"));
+    let file = |name: &str| -> PathBuf { folder.path().join(name) };
+    fs::write(file("shop.yaml"), shop.canary("0%")).unwrap();
+    let mut run = Run::start(folder.path());
+    let client = Client::new(run.ingress());
+    let is_served_by = |number: u64, variant: &str| {
+        let answer = client.send(&user("shop", number)).unwrap();
+        assert_eq!(answer.served_by(), variant);
+    };
+    is_served_by(1, "shop/stable");
+    let its_folder = fs::read_dir(run.temporary.path()).unwrap().next();
+    let its_folder = its_folder.unwrap().unwrap().path();
+    let module = its_folder.join("coalmine.wasm");
+    let routes = || fs::read_to_string(its_folder.join("xds/rds.json")).unwrap();
+    let old_routes = routes();
+
+    // Clusters and routes of the other canary are taken before the filter's config is refused.
+    fs::rename(&module, file("aside")).unwrap();
+    swap::replace(&file("cart.yaml"), cart.canary("100%")).unwrap();
+    run.hears(
+        "error: Envoy refuses the change and goes on with what it had; it says",
+        1,
+    );
+    run.hears("coalmine.wasm", 1);
+    let begun = Instant::now();
+    let has_routes = || client.send(&user("cart", 1)).unwrap().status != 404;
+    while routes() != old_routes || has_routes() {
+        assert!(begun.elapsed() < PATIENCE, "{}", run.said());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    is_served_by(1, "shop/stable");
+    assert!(!run.said().contains("cart: new"), "{}", run.said());
+
+    // The next change is taken whole, what was refused before included.
+    fs::rename(file("aside"), &module).unwrap();
+    swap::replace(&file("shop.yaml"), shop.canary("100%")).unwrap();
+    run.hears("cart: new, for cart", 1);
+    run.hears("shop: share canary 0% -> 100%", 1);
+    is_served_by(1, "shop/canary");
+    assert_eq!(
+        client.send(&user("cart", 1)).unwrap().served_by(),
+        "cart/canary"
+    );
+
+    // Refused again, and the file put back as it was: nothing is to be done.
+    fs::rename(&module, file("aside")).unwrap();
+    swap::replace(&file("shop.yaml"), shop.canary("50%")).unwrap();
+    run.hears("error: Envoy refuses the change", 2);
+    swap::replace(&file("shop.yaml"), shop.canary("100%")).unwrap();
+    run.hears("sound again, and as it was", 1);
+    is_served_by(1, "shop/canary");
+    assert_eq!(run.end(Signal::TERM).code(), Some(0));
+    run.assert_nothing_is_left();
+}
+
 #[test]
 fn nothing_is_left_however_it_ends() {
     let folder = tempfile::tempdir().unwrap();
