@@ -1,6 +1,7 @@
 //! Words and names: what may stand where a name is wanted.
 
 use super::fields::{Field, Report, nearest_or_all};
+use crate::node::Value;
 
 /// A word out of a few.
 pub(super) fn choice<T: Copy>(
@@ -28,13 +29,17 @@ pub(super) fn label(field: &Field<'_>, report: &mut Report<'_>) -> Option<String
     check_label(text, field, report).then(|| text.to_owned())
 }
 
-pub(super) fn check_label(text: &str, field: &Field<'_>, report: &mut Report<'_>) -> bool {
+fn is_label(text: &str) -> bool {
     let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    let good = !text.is_empty()
+    !text.is_empty()
         && text.len() <= 63
         && text.bytes().all(inner)
         && !text.starts_with('-')
-        && !text.ends_with('-');
+        && !text.ends_with('-')
+}
+
+pub(super) fn check_label(text: &str, field: &Field<'_>, report: &mut Report<'_>) -> bool {
+    let good = is_label(text);
     if !good {
         report.error(
             field.value_place(),
@@ -110,4 +115,45 @@ pub(super) fn attribute(field: &Field<'_>, report: &mut Report<'_>) -> Option<St
         "use visible ASCII without `;` and `,`".to_owned(),
     );
     None
+}
+
+/// Which canary of a list it is, to stand behind its number: ` (namespace/name)`.
+pub(super) fn name_in_list(field: &Field<'_>) -> Option<String> {
+    let metadata = field.peek()?.get("metadata")?.peek()?;
+    let text = |name| match &metadata.get(name)?.node.value {
+        // What is no name may break the line that it stands in, and is told by itself.
+        Value::String(text) if is_label(text) => Some(text.as_str()),
+        _ => None,
+    };
+    let name = text("name")?;
+    Some(match text("namespace") {
+        Some(namespace) => format!(" ({namespace}/{name})"),
+        None => format!(" ({name})"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::read_json;
+
+    #[test]
+    fn problems_in_a_list_name_the_canary() {
+        let check = |metadata: &str, expected: &str| {
+            let text = format!(
+                r#"{{"apiVersion": "coalmine.dev/v1alpha1", "kind": "Plugin", "canaries": [{{
+                    "apiVersion": "coalmine.dev/v1alpha1", "kind": "Canary",
+                    "metadata": {metadata}, "spec": 5}}]}}"#
+            );
+            let found = read_json(text.as_bytes()).expect_err("a number is no spec");
+            let paths: Vec<&str> = found.iter().map(|one| one.place.path.as_str()).collect();
+            assert!(paths.contains(&expected), "{paths:?}");
+        };
+        check(r#"{"name": "shop"}"#, "canaries[0] (shop).spec");
+        let both = r#"{"name": "reviews", "namespace": "bookinfo"}"#;
+        check(both, "canaries[0] (bookinfo/reviews).spec");
+        // What is no name is not repeated, least of all if it can break a line of a log.
+        for nameless in [r#"{"name": "a\nb"}"#, r#"{"name": 5}"#, "{}", "[]"] {
+            check(nameless, "canaries[0].spec");
+        }
+    }
 }

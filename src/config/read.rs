@@ -1,7 +1,7 @@
 //! Documents to canaries: the envelope, and what canaries must agree on among themselves.
 
 use super::fields::{Field, Fields, Report, nearest_or_all};
-use super::names::{header_name, label};
+use super::names::{header_name, label, name_in_list};
 use super::read_spec::read_spec;
 use super::{API_VERSION, CANARY_KIND, Canary, VARIANT_HEADER};
 use crate::diagnostic::{Diagnostic, Place, Severity, any_error};
@@ -199,6 +199,11 @@ fn canary_documents<'n>(root: &Field<'n>, report: &mut Report<'_>) -> Vec<Field<
         .and_then(|fields| fields.get(canaries)?.list(report));
     let mut listed = listed.unwrap_or_default();
     listed.retain(|field| is_canary(field, report));
+    for field in &mut listed {
+        if let Some(name) = name_in_list(field) {
+            field.path.push_str(&name);
+        }
+    }
     listed
 }
 
