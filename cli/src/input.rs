@@ -26,6 +26,15 @@ pub struct Input {
     pub warnings: String,
 }
 
+/// Files as far as they could be read.
+#[derive(Debug, Default)]
+pub struct Texts {
+    /// Those that could.
+    pub sources: Vec<Source>,
+    /// Why the others could not.
+    pub unread: Vec<Unread>,
+}
+
 /// Why there is nothing to check.
 #[derive(Debug)]
 pub struct Unread {
@@ -55,8 +64,7 @@ impl From<Unread> for Failure {
 /// # Errors
 /// A file cannot be read, or the canaries are refused; the message draws every problem.
 pub fn sound(files: &Files) -> Result<Input, Failure> {
-    let sources = read(files)?;
-    let (canaries, found) = yaml::read(&sources);
+    let (sources, canaries, found) = parsed(files)?;
     if any_error(&found) {
         return Err(Failure::diagnosed(&found, &sources));
     }
@@ -66,6 +74,19 @@ pub fn sound(files: &Files) -> Result<Input, Failure> {
         sources,
         canaries,
     })
+}
+
+/// Reads what the arguments name, with what is wrong in it.
+///
+/// # Errors
+/// A file cannot be read. What is wrong in the others is told as well.
+pub fn parsed(files: &Files) -> Result<(Vec<Source>, Canaries, Vec<Diagnostic>), Failure> {
+    let Texts { sources, unread } = read_endings(&files.files, &["yaml", "yml"]);
+    let (canaries, found) = yaml::read(&sources);
+    if !unread.is_empty() {
+        return Err(Failure::unread(unread, &found, &sources));
+    }
+    Ok((sources, canaries, found))
 }
 
 /// Files without a canary are a slip: a wrong file, or a pipe that nothing came through.
@@ -88,38 +109,45 @@ pub fn some_canary(canaries: &Canaries) -> Result<(), Unread> {
 /// Reads the texts that the arguments name.
 ///
 /// # Errors
-/// A file cannot be read, is no text, or a folder has nothing to read.
-pub fn read(files: &Files) -> Result<Vec<Source>, Unread> {
-    read_endings(&files.files, &["yaml", "yml"])
+/// A file cannot be read, is no text, or a folder has nothing to read; every such file is told.
+pub fn read(files: &Files) -> Result<Vec<Source>, Failure> {
+    let Texts { sources, unread } = read_endings(&files.files, &["yaml", "yml"]);
+    match unread.is_empty() {
+        true => Ok(sources),
+        false => Err(Failure::unread(unread, &[], &sources)),
+    }
 }
 
 /// Reads the texts of manifests, of which a folder may have some in JSON.
-///
-/// # Errors
-/// As [`read`].
-pub fn read_manifests(paths: &[PathBuf]) -> Result<Vec<Source>, Unread> {
+pub fn read_manifests(paths: &[PathBuf]) -> Texts {
     read_endings(paths, &["yaml", "yml", "json"])
 }
 
-fn read_endings(given: &[PathBuf], endings: &[&str]) -> Result<Vec<Source>, Unread> {
+fn read_endings(given: &[PathBuf], endings: &[&str]) -> Texts {
+    let mut texts = Texts::default();
     let mut paths = Vec::new();
     for path in given {
-        if path.is_dir() {
-            paths.extend(in_folder(path, endings)?);
-        } else {
+        if !path.is_dir() {
             paths.push(path.clone());
+            continue;
+        }
+        match in_folder(path, endings) {
+            Ok(found) => paths.extend(found),
+            Err(unread) => texts.unread.push(unread),
         }
     }
     // A file that is named by itself and found in its folder is one file.
     let mut seen = BTreeSet::new();
-    let mut sources = Vec::with_capacity(paths.len());
     for path in paths {
         if !seen.insert(fs::canonicalize(&path).unwrap_or_else(|_| path.clone())) {
             continue;
         }
-        sources.push(one(&path)?);
+        match one(&path) {
+            Ok(source) => texts.sources.push(source),
+            Err(unread) => texts.unread.push(unread),
+        }
     }
-    Ok(sources)
+    texts
 }
 
 /// The text of one file, or of standard input for `-`.
@@ -210,16 +238,22 @@ fn unreadable(name: &str, error: &io::Error) -> Unread {
 
 /// Problems drawn over their sources, and how many they are if that is why the command stops.
 pub fn drawn(found: &[Diagnostic], sources: &[Source]) -> String {
+    let mut text = drawings(found, sources);
+    if any_error(found) {
+        text.push_str(&counted(found.len(), "problem"));
+        text.push_str(" in ");
+        text.push_str(&counted(sources.len(), "file"));
+    }
+    text
+}
+
+/// Problems drawn over their sources, with an empty line behind each.
+pub fn drawings(found: &[Diagnostic], sources: &[Source]) -> String {
     let colour = AutoStream::choice(&io::stderr()) != ColorChoice::Never;
     let mut text = String::new();
     for diagnostic in found {
         text.push_str(&yaml::draw(diagnostic, sources, colour));
         text.push_str("\n\n");
-    }
-    if any_error(found) {
-        text.push_str(&counted(found.len(), "problem"));
-        text.push_str(" in ");
-        text.push_str(&counted(sources.len(), "file"));
     }
     text
 }

@@ -1,7 +1,7 @@
 //! What a command says, and exit codes.
 
 use crate::args::Format;
-use crate::input;
+use crate::input::{self, Unread, counted};
 use crate::report::{Found, Report};
 use coalmine::diagnostic::Diagnostic;
 use coalmine::yaml::Source;
@@ -60,6 +60,23 @@ impl Failure {
                 .collect(),
             code: REFUSED,
         }
+    }
+
+    /// Files cannot be read, and this was found in the others: whoever mends one file wants to know of
+    /// the next.
+    pub fn unread(unread: Vec<Unread>, found: &[Diagnostic], sources: &[Source]) -> Self {
+        let unread: Vec<Self> = unread.into_iter().map(Self::from).collect();
+        let mut all = Self::diagnosed(found, sources);
+        let messages: Vec<&str> = unread.iter().map(|one| one.message.as_str()).collect();
+        all.message = input::drawings(found, sources) + &messages.join("\n");
+        all.code = unread.iter().map(|one| one.code).fold(all.code, i32::max);
+        all.found
+            .extend(unread.into_iter().flat_map(|one| one.found));
+        if all.found.len() > 1 {
+            all.message.push_str("\n\n");
+            all.message.push_str(&counted(all.found.len(), "problem"));
+        }
+        all
     }
 
     /// One problem that cannot be drawn over a source.

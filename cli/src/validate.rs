@@ -2,7 +2,7 @@
 //! manifests of a cluster agree with the canaries.
 
 use crate::args::{Files, Format, after_help};
-use crate::input::{self, Unread, counted};
+use crate::input::{self, Texts, counted};
 use crate::module;
 use crate::outcome::{Failure, NO, Outcome, REFUSED};
 use crate::place;
@@ -104,9 +104,8 @@ impl Checked {
     }
 }
 
-fn check(files: &Files) -> Result<Checked, Unread> {
-    let sources = input::read(files)?;
-    let (canaries, found) = yaml::read(&sources);
+fn check(files: &Files) -> Result<Checked, Failure> {
+    let (sources, canaries, found) = input::parsed(files)?;
     let sound = !any_error(&found);
     if sound {
         input::some_canary(&canaries)?;
@@ -124,9 +123,8 @@ fn check(files: &Files) -> Result<Checked, Unread> {
 /// Checks the manifests, whose sources follow those of the canaries.
 fn against(args: &ValidateArgs, checked: &mut Checked) -> Result<(), Failure> {
     let first = checked.sources.len();
-    checked
-        .sources
-        .extend(input::read_manifests(&args.against)?);
+    let Texts { sources, unread } = input::read_manifests(&args.against);
+    checked.sources.extend(sources);
     let mut documents = Vec::new();
     let mut unreadable = Vec::new();
     for (number, source) in checked.sources.iter().enumerate().skip(first) {
@@ -135,8 +133,13 @@ fn against(args: &ValidateArgs, checked: &mut Checked) -> Result<(), Failure> {
             Err(diagnostic) => unreadable.push(*diagnostic),
         }
     }
-    if !unreadable.is_empty() {
-        checked.found.extend(unreadable);
+    let broken = !unreadable.is_empty();
+    checked.found.extend(unreadable);
+    if !unread.is_empty() {
+        let found = &checked.found;
+        return Err(Failure::unread(unread, found, &checked.sources));
+    }
+    if broken {
         checked.code = REFUSED;
         return Ok(());
     }

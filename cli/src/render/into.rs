@@ -93,7 +93,7 @@ impl IntoArgs {
             ));
         }
         let files = paths.to_vec();
-        Ok(input::read(&Files { files })?)
+        input::read(&Files { files })
     }
 
     /// Prints or writes what came of the manifests, or says what would change.

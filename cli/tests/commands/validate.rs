@@ -138,6 +138,68 @@ fn bytes_that_are_no_text() {
     assert_eq!(found["file"].as_str(), path.to_str());
 }
 
+/// Whoever mends one file is told of the others in the same run.
+#[test]
+fn what_cannot_be_read_hides_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name);
+    let data = |name: &str| std::fs::read_to_string(data_folder().join(name)).unwrap();
+    std::fs::write(file("a.yaml"), b"kind: Canary # caf\xe9\n").unwrap();
+    std::fs::write(file("b.yaml"), data("sound.yaml").replace("5%", "105%")).unwrap();
+    std::fs::write(file("c.yaml"), b"\xff").unwrap();
+    std::fs::write(
+        file("sound.yaml"),
+        data("sound.yaml")
+            .replace("name: ", "name: x")
+            .replace("[reviews]", "[other]"),
+    )
+    .unwrap();
+    let check = |arguments: &[&str], code: i32, codes: &[&str]| {
+        let told = |more: &[&str]| {
+            let mut command = command();
+            command
+                .current_dir(folder.path())
+                .args(arguments)
+                .args(more);
+            run(&mut command, "")
+        };
+        let ran = told(&[]);
+        assert_eq!((ran.code, ran.stdout.as_str()), (code, ""), "{ran}");
+        let last = format!("\n\n{} problems\n", codes.len());
+        assert!(ran.stderr.ends_with(&last), "{ran}");
+        if arguments[0] == "validate" {
+            let ran = told(&["-o", "json"]);
+            let report: Value = serde_json::from_str(&ran.stdout).unwrap();
+            let found = report["diagnostics"].as_array().unwrap();
+            let found: Vec<&str> = found
+                .iter()
+                .filter_map(|one| one["code"].as_str())
+                .collect();
+            assert_eq!(found, codes, "{ran}");
+        }
+        ran.stderr
+    };
+    let unread = ["not-utf8", "not-utf8"];
+    let all = ["bad-share", "not-utf8", "not-utf8"];
+    let said = check(&["validate", "."], 2, &all);
+    for part in [
+        "./b.yaml:",
+        "error: ./a.yaml is not UTF-8",
+        "error: ./c.yaml is",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    // Where something cannot be read at all, the exit code says so.
+    let missing = [&all[..], &["unreadable"]].concat();
+    check(&["validate", ".", "none.yaml"], 3, &missing);
+    check(&["render", "plugin", ".", "none.yaml"], 3, &missing);
+    check(&["validate", "sound.yaml", "--against", "."], 2, &unread);
+    std::fs::write(file("broken.json"), "{").unwrap();
+    let broken = ["not-yaml", "not-utf8", "not-utf8"];
+    let said = check(&["validate", "sound.yaml", "--against", "."], 2, &broken);
+    assert!(said.contains("broken.json:1:"), "{said}");
+}
+
 #[test]
 fn colour_only_where_it_is_wanted() {
     let check = |variables: &[(&str, &str)], coloured: bool| {
