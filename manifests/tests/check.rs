@@ -289,6 +289,35 @@ fn routes_of_istio() {
 }
 
 #[test]
+fn a_route_hides_another_only_if_it_takes_all_of_it() {
+    let check = |earlier: &str, later: &str, dead: bool| {
+        let with = format!(
+            "  http:
+    - match: [{{{earlier}}}]
+      route: [{{destination: {{host: ratings}}}}]
+    - match: [{{headers: {{x-coalmine-variant: {{exact: canary}}}}, {later}}}]
+      route: [{{destination: {{host: reviews, subset: v2}}}}]\n"
+        );
+        let route = format!(
+            "dead-route @ - match: [{{headers: {{x-coalmine-variant: {{exact: canary}}}}, {later}}}]"
+        );
+        let expected: &[&str] = if dead { &[&route] } else { &[] };
+        check_one("  http:\n", &with, expected);
+    };
+    let uri = |test: &str, path: &str| format!("uri: {{{test}: {path}}}");
+    let any_case = |test: &str, path: &str| format!("{}, ignoreUriCase: true", uri(test, path));
+    check(&uri("prefix", "/a"), &uri("prefix", "/a/b"), true);
+    check(&uri("prefix", "/a/b"), &uri("prefix", "/a"), false);
+    check(&uri("exact", "/a"), &uri("prefix", "/a"), false);
+    check(&uri("prefix", "/a"), &any_case("prefix", "/a"), false);
+    check(&any_case("prefix", "/a"), &any_case("exact", "/a"), true);
+    let without = |test: &str, value: &str| format!("withoutHeaders: {{x: {{{test}: {value}}}}}");
+    check(&without("exact", "abc"), &without("exact", "abc"), true);
+    check(&without("exact", "abc"), &without("prefix", "ab"), true);
+    check(&without("prefix", "ab"), &without("exact", "abc"), false);
+}
+
+#[test]
 fn delegates() {
     let delegated = |inner: &str| {
         let rules = ROUTES.split("---\n").nth(1).unwrap();
@@ -355,6 +384,11 @@ spec:
     check(
         "parentRefs: [{kind: Service, group: '', name: reviews}]",
         "hostnames: [reviews]",
+        &[],
+    );
+    check(
+        "parentRefs: [{kind: Service, group: '', name: reviews}]",
+        "hostnames: [reviews.bookinfo.svc.cluster.local]",
         &[],
     );
     check(

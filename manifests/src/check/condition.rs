@@ -3,6 +3,13 @@
 use super::field::Field;
 use coalmine::{Node, Value};
 
+/// The path, where its case does not count: another criterion than the path as it is, and neither is
+/// known to imply the other.
+const URI_IN_ANY_CASE: &str = "uri in any case";
+
+/// Where Istio has the headers that a request may not have.
+const WITHOUT: &str = "withoutHeaders";
+
 /// What one match of a route asks of a request.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Match {
@@ -77,8 +84,9 @@ impl Match {
 
     fn ask(&mut self, of: String, test: &str, value: String) {
         // Every path begins so.
-        let trivial = of == "uri" && (test, value.as_str()) == ("prefix", "/")
-            || test == "regex" && value == ".*" && of == "uri";
+        let of_path = of == "uri" || of == URI_IN_ANY_CASE;
+        let trivial =
+            of_path && matches!((test, value.as_str()), ("prefix", "/") | ("regex", ".*"));
         if !trivial {
             let test = test.to_owned();
             self.rest.push(Criterion { of, test, value });
@@ -88,9 +96,16 @@ impl Match {
 
 impl Criterion {
     fn implies(&self, wanted: &Self) -> bool {
-        let longer = matches!(self.test.as_str(), "exact" | "prefix")
-            && wanted.test == "prefix"
-            && self.value.starts_with(&wanted.value);
+        let within = |narrow: &Self, wide: &Self| {
+            matches!(narrow.test.as_str(), "exact" | "prefix")
+                && wide.test == "prefix"
+                && narrow.value.starts_with(&wide.value)
+        };
+        // Who may not have a prefix may not have what begins with it, and not the other way round.
+        let longer = match self.of.starts_with(WITHOUT) {
+            true => within(wanted, self),
+            false => within(self, wanted),
+        };
         self.of == wanted.of && (self == wanted || longer)
     }
 }
@@ -98,11 +113,14 @@ impl Criterion {
 /// An `HTTPMatchRequest` of Istio.
 pub(super) fn of_istio(field: &Field<'_>, variant_header: &str) -> Match {
     let mut matched = Match::default();
+    let any_case = field.get("ignoreUriCase");
+    let any_case = any_case.is_some_and(|field| field.node.value == Value::Bool(true));
     for (name, value) in field.entries() {
         match name {
             // They ask for nothing.
             "name" | "statPrefix" | "ignoreUriCase" => {}
-            "headers" | "withoutHeaders" | "queryParams" => {
+            "uri" if any_case => string_match(URI_IN_ANY_CASE.to_owned(), &value, &mut matched),
+            "headers" | WITHOUT | "queryParams" => {
                 for (part, test) in value.entries() {
                     let of_variant = part.eq_ignore_ascii_case(variant_header);
                     match (name, of_variant) {
@@ -112,7 +130,7 @@ pub(super) fn of_istio(field: &Field<'_>, variant_header: &str) -> Match {
                                 VariantMatch::Exact(exact.to_owned())
                             });
                         }
-                        ("withoutHeaders", true) => matched.variant = VariantMatch::Absent,
+                        (WITHOUT, true) => matched.variant = VariantMatch::Absent,
                         _ => {
                             let of = format!("{name}.{}", part.to_ascii_lowercase());
                             string_match(of, &test, &mut matched);

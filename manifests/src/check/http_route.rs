@@ -43,8 +43,8 @@ pub(super) fn tables<'n>(
 fn is_for(hosts: &[String], services: &[String], object: &Object<'_>, spec: &Field<'_>) -> bool {
     let hostnames = spec.items_at("hostnames");
     let named = |hostname: &Field<'_>| {
-        let hostname = hostname.text().unwrap_or_default();
-        hosts.iter().any(|host| covers(hostname, host))
+        let hostname = canonical(hostname.text().unwrap_or_default(), None);
+        hosts.iter().any(|host| covers(&hostname, host))
     };
     let parent = |parent: Field<'_>| {
         let name = parent.text_at("name").unwrap_or_default();

@@ -3,11 +3,9 @@
 use super::field::Field;
 use super::findings::Findings;
 use super::object::Object;
+use crate::istio::NAME;
 use coalmine::config::{API_VERSION, PLUGIN_KIND};
 use coalmine::{Node, Value};
-
-/// What a plugin of ours is called.
-const NAME: &str = "coalmine";
 
 /// A plugin of ours.
 #[derive(Debug)]
