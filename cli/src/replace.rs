@@ -1,6 +1,6 @@
 //! A file replaced by an atomic rename: whoever reads it sees all of the old or all of the new.
 
-use std::fs::{self, Permissions};
+use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -26,12 +26,22 @@ impl Replaced {
     }
 }
 
-/// Writes `contents` beside `path` and renames it there. Folders that are missing are made.
+/// Writes `contents` beside `path` and renames it there. Folders that are missing are made. A link
+/// goes on being one: what it leads to is replaced. What is no file, like `/dev/null` or a pipe, is
+/// written to.
 ///
 /// # Errors
 /// The file system refuses; what was at `path` is as it was.
 pub fn replace(path: &Path, contents: impl AsRef<[u8]>) -> io::Result<Replaced> {
     let contents = contents.as_ref();
+    if fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
+        OpenOptions::new()
+            .write(true)
+            .open(path)?
+            .write_all(contents)?;
+        return Ok(Replaced::New);
+    }
+    let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -61,4 +71,34 @@ fn permissions(path: &Path) -> Permissions {
         |_| Permissions::from_mode(0o644),
         |there| there.permissions(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{FileTypeExt, symlink};
+    use std::process::Command;
+    use std::thread;
+
+    #[test]
+    fn links_and_pipes_stay_what_they_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("file"), folder.path().join("link"));
+        fs::write(&file, "old").unwrap();
+        symlink("file", &link).unwrap();
+        assert_eq!(replace(&link, "new").unwrap(), Replaced::Changed);
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read_to_string(&file).unwrap(), "new");
+
+        let pipe = folder.path().join("pipe");
+        let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(made.success());
+        let reader = thread::spawn({
+            let pipe = pipe.clone();
+            move || fs::read_to_string(pipe).unwrap()
+        });
+        replace(&pipe, "read").unwrap();
+        assert_eq!(reader.join().unwrap(), "read");
+        assert!(fs::metadata(&pipe).unwrap().file_type().is_fifo());
+    }
 }
