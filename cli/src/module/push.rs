@@ -38,7 +38,7 @@ const SILENT_FOR: Duration = Duration::from_secs(60);
 #[derive(Debug, Args)]
 #[command(after_help = after_help(EXAMPLES))]
 pub struct PushArgs {
-    /// Where to: REGISTRY/REPOSITORY[:TAG], with or without oci:// in front; the tag is latest if
+    /// Where to: REGISTRY/REPOSITORY:TAG, with or without oci:// in front; the tag is latest if
     /// there is none
     #[arg(value_name = "REFERENCE")]
     pub reference: String,
