@@ -16,7 +16,7 @@ pub const PLUGIN_KIND: &str = "Plugin";
 /// the first, the API server itself the second.
 const LISTS: [(&str, &str); 2] = [("List", "v1"), ("CanaryList", API_VERSION)];
 
-/// What an API server writes into `metadata` by itself (kubernetes.io, "ObjectMeta"), and labels and
+/// What an API server and controllers write into `metadata` (kubernetes.io, "ObjectMeta"), labels and
 /// annotations: they are Kubernetes' business, mean nothing here and do no harm.
 const OF_KUBERNETES: &[&str] = &[
     "labels",
@@ -28,6 +28,8 @@ const OF_KUBERNETES: &[&str] = &[
     "deletionTimestamp",
     "deletionGracePeriodSeconds",
     "managedFields",
+    "ownerReferences",
+    "finalizers",
     "selfLink",
 ];
 

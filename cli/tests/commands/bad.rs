@@ -172,6 +172,8 @@ fn lists_of_kubernetes() {
     creationTimestamp: \"2026-11-24T09:00:00Z\"
     generation: 1
     managedFields: [{{manager: kubectl, operation: Update}}]
+    finalizers: [example.com/kept]
+    ownerReferences: [{{apiVersion: v1, kind: ConfigMap, name: a, uid: a1}}]
     name: reviews
     namespace: bookinfo
     resourceVersion: \"1042\"
@@ -233,7 +235,7 @@ fn lists_of_kubernetes() {
         &list("apiVersion: v1\nkind: List", ""),
     );
     assert!(
-        ran.stderr.contains("<stdin>:18:") && ran.stderr.contains("no-endpoints"),
+        ran.stderr.contains("<stdin>:20:") && ran.stderr.contains("no-endpoints"),
         "{ran}"
     );
 }

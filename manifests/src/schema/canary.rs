@@ -42,8 +42,8 @@ pub(super) fn file() -> Schema {
     }
 }
 
-/// What an API server adds to `metadata`, so that what `kubectl get -o yaml` prints is a sound file.
-const OF_KUBERNETES: [&str; 10] = [
+/// What an API server and controllers add to `metadata`, so that what `kubectl get -o yaml` prints is a sound file.
+const OF_KUBERNETES: [&str; 12] = [
     "labels",
     "annotations",
     "uid",
@@ -53,6 +53,8 @@ const OF_KUBERNETES: [&str; 10] = [
     "deletionTimestamp",
     "deletionGracePeriodSeconds",
     "managedFields",
+    "ownerReferences",
+    "finalizers",
     "selfLink",
 ];
 

@@ -154,6 +154,8 @@ fn fields_are_those_of_the_reader() {
         "generation",
         "labels",
         "managedFields",
+        "ownerReferences",
+        "finalizers",
         "resourceVersion",
         "selfLink",
         "uid",
