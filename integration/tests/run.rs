@@ -208,6 +208,15 @@ fn envoy_follows_the_files_and_ends_with_the_command() {
     run.hears("the last good canaries go on", 1);
     assert!(run.said().contains("shop.yaml:8:"), "{}", run.said());
     assert_eq!(served("shop"), half);
+    // It is told once, whatever else is written in the folder: people keep logs there.
+    for line in ["one", "two"] {
+        fs::write(file("notes.log"), line).unwrap();
+        std::thread::sleep(Duration::from_millis(400));
+    }
+    assert_eq!(
+        run.said().matches("the last good canaries go on").count(),
+        1
+    );
     swap::replace(&file("shop.yaml"), shop.canary("50%")).unwrap();
     run.hears("sound again, and as it was", 1);
     fs::write(file("cart.yaml"), "kind: [").unwrap();

@@ -82,10 +82,20 @@ struct Running {
     options: Options,
     canaries: Canaries,
     files: Vec<File>,
-    /// Whether the last change was not taken.
-    broken: bool,
+    /// The last change, if it was not taken: other files of the folder change too, and nobody wants to
+    /// be told again.
+    not_taken: Option<NotTaken>,
     /// Where its files are; removed when this is dropped.
     folder: TempDir,
+}
+
+/// A change that did not come into force.
+#[derive(PartialEq)]
+enum NotTaken {
+    /// The canaries are refused, in these words.
+    Unsound(String),
+    /// Envoy refuses these files.
+    Refused(Vec<File>),
 }
 
 async fn follow(args: &RunArgs) -> Result<Outcome, Failure> {
@@ -189,7 +199,7 @@ async fn start(args: &RunArgs) -> Result<Running, Failure> {
         options,
         canaries: input.canaries,
         files,
-        broken: false,
+        not_taken: None,
         folder,
     })
 }
@@ -221,16 +231,25 @@ impl Running {
         let (input, files) = match rendered {
             Ok(rendered) => rendered,
             Err(failure) => {
-                self.broken = true;
+                let unsound = Some(NotTaken::Unsound(failure.message.clone()));
+                if self.not_taken == unsound {
+                    return;
+                }
+                self.not_taken = unsound;
                 say(&failure.message);
                 return say("nothing changed: the last good canaries go on");
             }
         };
-        let mended = std::mem::take(&mut self.broken);
+        let not_taken = self.not_taken.take();
         if files == self.files {
-            if mended {
+            if not_taken.is_some() {
                 say("sound again, and as it was");
             }
+            return;
+        }
+        let refused = Some(NotTaken::Refused(files.clone()));
+        if not_taken == refused {
+            self.not_taken = not_taken;
             return;
         }
         if !input.warnings.is_empty() {
@@ -246,7 +265,7 @@ impl Running {
                 self.files = files;
             }
             Ok(Verdict::Refused) => {
-                self.broken = true;
+                self.not_taken = refused;
                 say("error: Envoy refuses the change and goes on with what it had; it says");
                 for line in self.process.problems_since(place) {
                     say(&format!("  {line}"));
