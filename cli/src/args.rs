@@ -16,6 +16,14 @@ Exit codes:
   2  what was given is refused: the config, a manifest, the arguments
   3  the outside world failed: a file, the network, another program";
 
+const EXAMPLES: &str = "\
+Examples:
+  coalmine validate reviews.yaml
+  coalmine explain reviews.yaml --header 'x-user-id: alice'
+  coalmine render istio canaries/ --module $MODULE -o out/
+
+  Each command has more, with --help behind it.";
+
 /// The end of a command's help: its examples and the exit codes.
 pub fn after_help(examples: &str) -> String {
     format!("{examples}\n\n{EXIT_CODES}")
@@ -26,7 +34,7 @@ pub fn after_help(examples: &str) -> String {
 /// One file says who sees which version of a service. A WebAssembly filter in Envoy decides by it
 /// for each request; this command runs the same code.
 #[derive(Debug, Parser)]
-#[command(name = "coalmine", version, after_help = EXIT_CODES)]
+#[command(name = "coalmine", version, after_help = after_help(EXAMPLES))]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]

@@ -25,7 +25,7 @@ pub enum Part {
     SourceAddress,
 }
 
-/// A field of the log that is a part of the request: `header:x-user-id=user`.
+/// A field of the log that is a part of the request: `user=header:x-user-id`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     /// What it is.
@@ -126,11 +126,11 @@ impl FromStr for Target {
 
     fn from_str(text: &str) -> Result<Self, String> {
         match text.split_once('=') {
-            Some((part, field)) if !field.is_empty() => Ok(Self {
+            Some((field, part)) if !field.is_empty() => Ok(Self {
                 part: part.parse()?,
                 field: field.to_owned(),
             }),
-            _ => Err("write it like header:x-user-id=user".to_owned()),
+            _ => Err("write it like user=header:x-user-id".to_owned()),
         }
     }
 }
@@ -182,7 +182,7 @@ impl Mapping {
             return Err("none of its fields is known; say which is what with --map".to_owned());
         }
         let host = found.host.clone().or_else(|| host.map(str::to_owned));
-        let host = host.ok_or("it has no host; say which with --map host=FIELD or --host")?;
+        let host = host.ok_or("it has no host; say which with --map FIELD=host or --host")?;
         let path = found.path(fixed);
         let method = found.method.clone().or_else(|| of(fixed, ":method"));
         let mut headers = vec![
@@ -234,10 +234,12 @@ impl Found {
         match part {
             Part::Header(name) => logged.headers.push((name, value.to_owned())),
             Part::Cookie(name) => {
+                whole(value, ';', "cookie")?;
                 let cookie = format!("{name}={value}");
                 logged.headers.push(("cookie".to_owned(), cookie));
             }
             Part::Query(name) => {
+                whole(value, '&', "query parameter")?;
                 self.parameters.push_str(&format!("&{name}={value}"));
             }
             Part::Path => self.path = Some(value.to_owned()),
@@ -265,8 +267,16 @@ impl Found {
     }
 }
 
+/// A value that would be cut where it stands would be that of somebody else.
+fn whole(value: &str, end: char, what: &str) -> Result<(), String> {
+    if value.contains(end) {
+        return Err(format!("{value:?} has {end:?} in it, where a {what} ends"));
+    }
+    Ok(())
+}
+
 /// RFC 3339, or a number since 1970: seconds, or from 10^11 on milliseconds, which for seconds
-/// would be the year 5138.
+/// would be the year 5138; from 10^14 on it is neither.
 fn time(text: &str) -> Option<Timestamp> {
     if let Some(time) = Timestamp::parse(text.trim_matches(['[', ']'])) {
         return Some(time);
@@ -274,7 +284,7 @@ fn time(text: &str) -> Option<Timestamp> {
     let number: f64 = text
         .parse()
         .ok()
-        .filter(|number: &f64| number.is_finite())?;
+        .filter(|number: &f64| number.abs() < 1e14)?;
     let millis = if number.abs() < 1e11 {
         number * 1e3
     } else {
@@ -346,10 +356,10 @@ mod tests {
         // What is said comes first, and what is not there (`-`) is not there.
         check(
             &[
-                "header:X-User-Id=user",
-                "path=page",
-                "query:q=word",
-                "cookie:s=sid",
+                "user=header:X-User-Id",
+                "page=path",
+                "word=query:q",
+                "sid=cookie:s",
             ],
             &[
                 ("user", "ada"),
@@ -380,6 +390,8 @@ mod tests {
         check(&[], Some("shop"), "--map");
         check(&[("path", "/")], None, "--host");
         check(&[("path", "/"), ("time", "noon")], Some("shop"), "noon");
+        check(&[("cookie:s", "a;b")], Some("shop"), "where a cookie ends");
+        check(&[("query:q", "a&b")], Some("shop"), "query parameter ends");
     }
 
     #[test]
@@ -388,7 +400,7 @@ mod tests {
         for text in ["1764000000.5", "1764000000500", "2025-11-24T16:00:00.500Z"] {
             assert_eq!(time(text), Some(expected), "{text}");
         }
-        for text in ["", "NaN", "inf", "yesterday"] {
+        for text in ["", "NaN", "inf", "yesterday", "1764000000500000000"] {
             assert_eq!(time(text), None, "{text}");
         }
     }
@@ -396,12 +408,12 @@ mod tests {
     #[test]
     fn parts_that_cannot_be_read() {
         for text in [
-            "header:=user",
-            "headers:x=user",
+            "user=header:",
+            "user=headers:x",
             "path",
             "path=",
-            "=user",
-            "path:x=y",
+            "=path",
+            "y=path:x",
         ] {
             assert!(text.parse::<Target>().is_err(), "{text}");
         }

@@ -18,13 +18,17 @@ mod words;
 
 pub use run::RunArgs;
 
-use crate::args::EXIT_CODES;
+use crate::args::after_help;
 use crate::outcome::{Failure, Outcome};
 use clap::{Args, Subcommand};
 
+const EXAMPLES: &str = "\
+Examples:
+  coalmine envoy run -f canaries/ --module coalmine.wasm";
+
 /// `coalmine envoy`
 #[derive(Debug, Args)]
-#[command(after_help = EXIT_CODES)]
+#[command(after_help = after_help(EXAMPLES))]
 pub struct EnvoyArgs {
     /// What to do with it.
     #[command(subcommand)]

@@ -60,14 +60,14 @@ impl FromStr for Mapping {
 
     fn from_str(text: &str) -> Result<Self, String> {
         const HELP: &str = "write FIELD=header:NAME, FIELD=cookie:NAME, or FIELD=host, path, method, \
-                            time or address";
+                            time or source-address";
         let (field, meaning) = text.split_once('=').ok_or(HELP)?;
         let meaning = match (meaning, meaning.split_once(':')) {
             ("host", _) => Meaning::Host,
             ("path", _) => Meaning::Path,
             ("method", _) => Meaning::Method,
             ("time", _) => Meaning::Time,
-            ("address", _) => Meaning::Address,
+            ("address" | "source-address", _) => Meaning::Address,
             (_, Some(("header", name))) if !name.is_empty() => {
                 Meaning::Header(name.to_ascii_lowercase())
             }

@@ -70,7 +70,7 @@ pub struct ExplainArgs {
     #[arg(long, value_name = "LINE|FILE", conflicts_with_all = ["method", "path", "tls", "curl"])]
     pub access_log: Option<String>,
     /// What a field of the log is, like uid=header:x-user-id; may be repeated: header:NAME,
-    /// cookie:NAME, host, path, method, time, address
+    /// cookie:NAME, host, path, method, time, source-address
     #[arg(long = "map", value_name = "FIELD=MEANING", requires = "access_log")]
     pub mappings: Vec<Mapping>,
     /// The request as a curl line, word by word

@@ -3,6 +3,7 @@
 use crate::outcome::Failure;
 use std::borrow::Cow;
 use std::fs;
+use std::io::{self, Read};
 use std::path::Path;
 
 /// What the build was given; nothing, if `COALMINE_MODULE` was not set.
@@ -34,11 +35,18 @@ pub(crate) fn load(file: Option<&Path>) -> Result<Module, Failure> {
             source: "the module that this command carries".to_owned(),
         });
     };
-    let bytes = fs::read(path).map_err(|error| {
-        Failure::cannot(format!(
-            "cannot read {}: {error}; `cargo xtask module` makes target/coalmine.wasm",
-            path.display()
-        ))
+    let read = if path.as_os_str() == "-" {
+        let mut bytes = Vec::new();
+        io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
+    } else {
+        fs::read(path)
+    };
+    let bytes = read.map_err(|error| {
+        let advice = match error.kind() {
+            io::ErrorKind::NotFound => "; `cargo xtask module` makes target/coalmine.wasm",
+            _ => "",
+        };
+        Failure::cannot(format!("cannot read {}: {error}{advice}", path.display()))
     })?;
     Ok(Module {
         bytes: Cow::Owned(bytes),

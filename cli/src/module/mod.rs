@@ -26,15 +26,21 @@ pub(crate) use inspect::usable;
 pub use inspect::{InspectArgs, Inspection, Memory, inspect};
 pub use push::PushArgs;
 
-use crate::args::{EXIT_CODES, Format};
+use crate::args::{Format, after_help};
 use crate::outcome::{Failure, Outcome};
 use clap::{Args, Subcommand};
 use coalmine_manifests::check::Digests;
 use std::path::Path;
 
+const EXAMPLES: &str = "\
+Examples:
+  coalmine module inspect
+  coalmine module push registry.example.com/coalmine:0.1.0
+  coalmine module extract -o coalmine.wasm";
+
 /// `coalmine module`
 #[derive(Debug, Args)]
-#[command(after_help = EXIT_CODES)]
+#[command(after_help = after_help(EXAMPLES))]
 pub struct ModuleArgs {
     /// What to do with it.
     #[command(subcommand)]

@@ -23,7 +23,7 @@ pub use into::IntoArgs;
 pub use istio::{ExtensionArgs, IstioArgs};
 pub use plugin::PluginArgs;
 
-use crate::args::EXIT_CODES;
+use crate::args::after_help;
 use crate::input::Input;
 use crate::outcome::{Failure, Outcome};
 use crate::place::placed;
@@ -33,9 +33,17 @@ use coalmine_manifests::{Error, File, kubernetes};
 use std::fmt::Write;
 use std::path::Path;
 
+const EXAMPLES: &str = "\
+Examples:
+  coalmine render istio canaries/ --module $MODULE -o out/
+  coalmine render envoy reviews.yaml -o run/
+  coalmine render plugin reviews.yaml
+
+  Each target has more, with --help behind it.";
+
 /// `coalmine render`
 #[derive(Debug, Args)]
-#[command(after_help = EXIT_CODES)]
+#[command(after_help = after_help(EXAMPLES))]
 pub struct RenderArgs {
     /// What to make.
     #[command(subcommand)]

@@ -26,7 +26,7 @@ Examples:
   coalmine simulate reviews.yaml
   coalmine simulate canaries/ --units 100000 --header 'x-user-group: staff'
   coalmine simulate reviews.yaml --units 20000 --svg ramp.svg     the ramp over its times, as a picture
-  coalmine simulate reviews.yaml --log access.jsonl --map header:x-user-id=user
+  coalmine simulate reviews.yaml --log access.jsonl --map user=header:x-user-id
   coalmine simulate reviews.yaml --speed -o json";
 
 /// `coalmine simulate`
@@ -50,9 +50,9 @@ pub struct SimulateArgs {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["from", "to", "svg", "speed"])]
     pub log: Option<PathBuf>,
     /// Which field of the log is what: header:NAME, cookie:NAME, query:NAME, path, host, method,
-    /// time or source-address, like header:x-user-id=user; may be repeated, and the names of
+    /// time or source-address, like user=header:x-user-id; may be repeated, and the names of
     /// Envoy's and Istio's JSON access logs are known
-    #[arg(long = "map", value_name = "PART=FIELD", requires = "log")]
+    #[arg(long = "map", value_name = "FIELD=PART", requires = "log")]
     pub map: Vec<Target>,
     /// Where the plot over time begins [default: a little before the ramp]
     #[arg(long, value_name = "TIME", value_parser = crate::request::time)]

@@ -82,7 +82,9 @@ fn examples_work() {
     }
     let mut tried = 0;
     for command in [
+        "",
         "validate",
+        "render",
         "render envoy",
         "render istio",
         "render gateway-api",
@@ -119,7 +121,7 @@ fn examples_work() {
             tried += 1;
         }
     }
-    assert_eq!(tried, 54);
+    assert_eq!(tried, 60);
 }
 
 #[test]

@@ -97,9 +97,9 @@ reviews,/
             .collect();
         assert_eq!(reasons, ["rule:staff", "never", "share"]);
     };
-    let map = "--map header:x-user-id=user --map header:x-user-group=group";
+    let map = "--map user=header:x-user-id --map group=header:x-user-group";
     check(csv, map, &[6, 7]);
-    let map = "--map header:x-user-id=user.id --map header:x-user-group=user.group";
+    let map = "--map user.id=header:x-user-id --map user.group=header:x-user-group";
     check(json, map, &[6, 7, 8]);
     let ran = coalmine_with(&format!("simulate sound.yaml --log - {map}"), json);
     assert_snapshot!(ran.to_string());
@@ -126,7 +126,7 @@ fn what_is_refused() {
         "no canary governs elsewhere",
     );
     check("sound.yaml --units 0", "", 2, "0 is not in");
-    check("sound.yaml --map header:x=y", "", 2, "--log");
+    check("sound.yaml --map y=header:x", "", 2, "--log");
     check("sound.yaml --log - --map x=y", "", 2, "header:NAME");
     check("sound.yaml --log nothing.csv", "", 3, "check the path");
     check("sound.yaml --log -", "", 2, "it is empty");
@@ -136,7 +136,7 @@ fn what_is_refused() {
         2,
         "line 2: none of its fields is known",
     );
-    check("sound.yaml --log - --map path=p", "path\n/\n", 2, "`p`");
+    check("sound.yaml --log - --map p=path", "path\n/\n", 2, "`p`");
     check("- --log -", "", 2, "both");
     check("nobody-drawn.yaml --svg x.svg", "", 2, "--from and --to");
     check(
