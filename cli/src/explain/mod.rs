@@ -106,6 +106,8 @@ fn request(args: &ExplainArgs) -> Result<RequestArgs, Failure> {
     let parsed = match (&args.curl, args.words.as_slice()) {
         (Some(line), _) => curl::parse(line),
         (None, []) => return Ok(asked.clone()),
+        // A whole line in quotes is meant as one.
+        (None, [line]) if line.starts_with("curl ") => curl::parse(line),
         (None, words) => curl::request(words),
     };
     let sent = parsed.map_err(Failure::refused)?;

@@ -244,6 +244,7 @@ fn a_curl_line_is_a_request() {
     for arguments in [
         r#"--curl "curl -b 'session=s1; plan=pro' -H 'x-user-id: alice' https://reviews/beta/ | jq .""#,
         "-- curl -sS -b 'session=s1; plan=pro' -H 'x-user-id: alice' https://reviews/beta/",
+        r#"-- "curl -b 'session=s1; plan=pro' -H 'x-user-id: alice' https://reviews/beta/""#,
         "-- -b 'session=s1; plan=pro' -H 'x-user-id: alice' https://reviews/beta/",
     ] {
         let ran = coalmine(&format!("explain sound.yaml {BEFORE} {arguments}"));
