@@ -260,12 +260,13 @@ fn a_registry_is_told_who_we_are() {
 
     // A credential helper is a program on PATH.
     let helper = docker.path().join("docker-credential-test");
-    // Written by another process: a program that this one had open could be busy for a moment.
+    // Written by another process: a program that this one had open could be busy for a moment. It
+    // reads what it is asked first, as real ones do: who asks would else find its ear closed.
     let answer = |script: &str| {
         let written = Command::new("sh")
             .args([
                 "-c",
-                r#"printf '#!/bin/sh\n%s\n' "$1" > "$2" && chmod +x "$2""#,
+                r#"printf '#!/bin/sh\ncat > /dev/null\n%s\n' "$1" > "$2" && chmod +x "$2""#,
                 "sh",
                 script,
             ])
