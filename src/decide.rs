@@ -128,14 +128,32 @@ pub fn decide_observed<'p, R: Request>(
     });
     let mut values = Values::new(request, &canary.reads, &host);
     values.fill(policy.variant_header().as_bytes());
-    let (variant, reason, issued) = choose(canary, request, &values, moment, observer);
+    let choice = choose(canary, request, &values, moment, observer);
     Some(Decision {
         canary,
-        variant,
-        reason,
-        edit: clean(canary, variant, &values, observer),
-        issued,
+        variant: choice.variant,
+        reason: choice.reason,
+        edit: clean(canary, choice.variant, &values, observer),
+        issued: choice.issued,
     })
+}
+
+/// A variant, why it was chosen, and what was drawn on the way.
+struct Choice {
+    variant: VariantId,
+    reason: Reason,
+    issued: Option<IssuedUnit>,
+}
+
+impl Choice {
+    /// Chosen without a draw.
+    fn given(variant: VariantId, reason: Reason) -> Self {
+        Self {
+            variant,
+            reason,
+            issued: None,
+        }
+    }
 }
 
 /// The variant header must end up saying what was decided, whatever it said before. Nothing is
@@ -168,15 +186,15 @@ fn choose<R: Request>(
     values: &Values<'_, R>,
     moment: &impl Moment,
     observer: &mut impl Observer,
-) -> (VariantId, Reason, Option<IssuedUnit>) {
+) -> Choice {
     match pinned(canary, values, observer) {
-        Some(PinWord::Never) => return (canary.default, Reason::Never, None),
-        Some(PinWord::Variant(variant)) => return (variant, Reason::Pin, None),
+        Some(PinWord::Never) => return Choice::given(canary.default, Reason::Never),
+        Some(PinWord::Variant(variant)) => return Choice::given(variant, Reason::Pin),
         None => {}
     }
     let (shares, by) = match matched(canary, values, observer) {
         Some((rule, RuleOutcome::Variant(variant))) => {
-            return (*variant, Reason::Rule(rule), None);
+            return Choice::given(*variant, Reason::Rule(rule));
         }
         Some((rule, RuleOutcome::Shares(shares))) => (Some(shares), Reason::Rule(rule)),
         None => (None, Reason::Share),
@@ -193,7 +211,7 @@ fn choose<R: Request>(
         } else {
             Reason::Default
         };
-        return (canary.default, reason, None);
+        return Choice::given(canary.default, reason);
     }
     let drawn = draw(canary, request, values, moment, observer);
     let variant = drawn
@@ -205,7 +223,11 @@ fn choose<R: Request>(
         (Reason::Rule(rule), _) => Reason::Rule(rule),
         (_, reason) => reason,
     };
-    (variant, reason, drawn.issued)
+    Choice {
+        variant,
+        reason,
+        issued: drawn.issued,
+    }
 }
 
 fn observes<O: Observer>(_: &O) -> bool {

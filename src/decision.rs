@@ -69,6 +69,8 @@ impl fmt::Display for ReasonName<'_> {
             Reason::Random => "random",
             Reason::NoUnit => "no-unit",
             Reason::Default => "default",
+            Reason::Inherited => "inherited",
+            Reason::Guard => "guard",
             Reason::Rule(rule) => {
                 f.write_str("rule:")?;
                 self.canary.rule_name(rule)

@@ -7,6 +7,10 @@ pub enum Reason {
     Never,
     /// The request pinned a variant.
     Pin,
+    /// An earlier hop decided.
+    Inherited,
+    /// The guard holds back the variant that was decided, so the default serves.
+    Guard,
     /// A rule matched; its number.
     Rule(usize),
     /// Drawn by the unit's bucket, also if the draw gave the default.
@@ -21,7 +25,7 @@ pub enum Reason {
 
 impl Reason {
     /// How many reasons there are beside the rules.
-    pub const FIXED: usize = 6;
+    pub const FIXED: usize = 8;
 
     /// Its number: the fixed reasons first, the rules behind them.
     pub fn index(self) -> usize {
@@ -32,6 +36,8 @@ impl Reason {
             Self::Random => 3,
             Self::NoUnit => 4,
             Self::Default => 5,
+            Self::Inherited => 6,
+            Self::Guard => 7,
             Self::Rule(rule) => rule.saturating_add(Self::FIXED),
         }
     }

@@ -4,8 +4,11 @@
 //! JSON that the filter reads. They say what was written, not how to decide by it: that is
 //! [`crate::policy`].
 
+mod amount;
 mod context;
+mod evidence;
 mod fields;
+mod guard;
 mod implies;
 mod names;
 mod read;
@@ -14,10 +17,16 @@ mod read_shares;
 mod read_spec;
 mod read_unit;
 mod service;
+mod signed;
+mod travel;
 mod write;
 
+pub use evidence::Evidence;
+pub use guard::Guard;
 pub use read::{Canaries, PLUGIN_KIND, read, read_json};
 pub use service::Service;
+pub use signed::{PublicKey, Revoked, SignedPins, VERIFICATIONS_PER_SECOND};
+pub use travel::{Callers, Heritage, Inherit, Propagate};
 pub use write::{Plugin, plugin_json};
 
 use crate::Timestamp;
@@ -92,6 +101,18 @@ pub struct Spec {
     /// Shares as a function of time; before its first point `shares` holds.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ramp: Vec<RampPoint>,
+    /// How its decisions go on to the next hop; not at all if not said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub propagate: Option<Propagate>,
+    /// Which decisions of earlier hops hold here; none if not said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inherit: Option<Inherit>,
+    /// When a variant that fails is taken out of service; never if not said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guard: Option<Guard>,
+    /// What is counted of the responses; nothing if not said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Evidence>,
 }
 
 /// Shares by variant, in the order written.
@@ -129,6 +150,9 @@ pub struct Pins {
     /// The name of a query parameter.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub query: Option<String>,
+    /// Whose signatures make a pin valid; without it a pin is taken at its word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed: Option<SignedPins>,
 }
 
 /// A condition and what it gives.

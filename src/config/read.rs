@@ -16,6 +16,10 @@ pub const PLUGIN_KIND: &str = "Plugin";
 /// the first, the API server itself the second.
 const LISTS: [(&str, &str); 2] = [("List", "v1"), ("CanaryList", API_VERSION)];
 
+/// The fields of a plugin's config, and of a list of Kubernetes.
+const PLUGIN: &[&str] = &["apiVersion", "kind", "variantHeader", "edge", "canaries"];
+const LIST: &[&str] = &["apiVersion", "kind", "metadata", "items"];
+
 /// What an API server and controllers write into `metadata` (kubernetes.io, "ObjectMeta"), labels and
 /// annotations: they are Kubernetes' business, mean nothing here and do no harm.
 const OF_KUBERNETES: &[&str] = &[
@@ -38,6 +42,8 @@ const OF_KUBERNETES: &[&str] = &[
 pub struct Canaries {
     /// The request header that carries a decision to the route.
     pub variant_header: String,
+    /// Whether the proxy stands at the edge: decisions that came from outside are taken away.
+    pub edge: bool,
     /// The canaries, in the order read.
     pub canaries: Vec<Canary>,
 }
@@ -46,6 +52,7 @@ impl Default for Canaries {
     fn default() -> Self {
         Self {
             variant_header: VARIANT_HEADER.to_owned(),
+            edge: false,
             canaries: Vec::new(),
         }
     }
@@ -76,6 +83,7 @@ pub fn read<'n>(
             found: &mut found,
         };
         claim_variant_header(root, &mut header, &mut report);
+        canaries.edge |= is_edge(root, &mut report);
     }
     if let Some((name, _)) = header {
         canaries.variant_header = name;
@@ -143,6 +151,13 @@ fn claim_variant_header(
     }
 }
 
+/// Whether a plugin's config says that its proxy stands at the edge.
+fn is_edge(root: &Field<'_>, report: &mut Report<'_>) -> bool {
+    of_kind(root, PLUGIN_KIND)
+        .and_then(|fields| fields.get("edge")?.boolean(report))
+        .unwrap_or_default()
+}
+
 /// The fields of a document, if it is of this kind.
 fn of_kind<'n>(root: &Field<'n>, kind: &str) -> Option<Fields<'n>> {
     let fields = root.peek()?;
@@ -179,16 +194,13 @@ pub fn read_json(bytes: &[u8]) -> Result<Canaries, Vec<Diagnostic>> {
 fn canary_documents<'n>(root: &Field<'n>, report: &mut Report<'_>) -> Vec<Field<'n>> {
     let (known, canaries) = if of_kind(root, PLUGIN_KIND).is_some() {
         envelope(root, report, API_VERSION, PLUGIN_KIND);
-        (
-            ["apiVersion", "kind", "variantHeader", "canaries"],
-            "canaries",
-        )
+        (PLUGIN, "canaries")
     } else if let Some((kind, version)) = LISTS
         .into_iter()
         .find(|(kind, _)| of_kind(root, kind).is_some())
     {
         envelope(root, report, version, kind);
-        (["apiVersion", "kind", "metadata", "items"], "items")
+        (LIST, "items")
     } else {
         return if is_canary(root, report) {
             vec![root.clone()]
@@ -197,7 +209,7 @@ fn canary_documents<'n>(root: &Field<'n>, report: &mut Report<'_>) -> Vec<Field<
         };
     };
     let listed = root
-        .fields(report, &known)
+        .fields(report, known)
         .and_then(|fields| fields.get(canaries)?.list(report));
     let mut listed = listed.unwrap_or_default();
     listed.retain(|field| is_canary(field, report));

@@ -1,12 +1,15 @@
 //! `spec`: hosts, variants and the default, and the order in which the rest is read.
 
 use super::context::Context;
+use super::evidence::read_evidence;
 use super::fields::{Field, Fields, Report, list};
+use super::guard::read_guard;
 use super::names::{check_label, choice, known_variant};
 use super::read_rule::read_rules;
 use super::read_shares::{read_ramp, read_share, read_shares};
 use super::read_unit::{WHEN_NO_UNIT, read_issue_cookie, read_pins, read_unit};
 use super::service::read_service;
+use super::travel::{read_inherit, read_propagate};
 use super::{NEVER, Spec, Variant, WhenNoUnit};
 use crate::bucket::Share;
 use crate::policy::{MAX_VARIANTS, is_host};
@@ -24,6 +27,10 @@ const FIELDS: &[&str] = &[
     "issueCookie",
     "salt",
     "ramp",
+    "propagate",
+    "inherit",
+    "guard",
+    "evidence",
 ];
 
 pub(super) fn read_spec(
@@ -72,6 +79,18 @@ pub(super) fn read_spec(
         .get("ramp")
         .map(|field| read_ramp(&field, &context, &shares, report))
         .unwrap_or_default();
+    let propagate = fields
+        .get("propagate")
+        .and_then(|field| read_propagate(&field, report));
+    let inherit = fields
+        .get("inherit")
+        .and_then(|field| read_inherit(&field, &context, report));
+    let guard = fields
+        .get("guard")
+        .and_then(|field| read_guard(&field, &context, report));
+    let evidence = fields
+        .get("evidence")
+        .and_then(|field| read_evidence(&field, report));
     if unit.is_empty() && when_no_unit == WhenNoUnit::Default {
         warn_of_nobody(&fields, report);
     }
@@ -89,6 +108,10 @@ pub(super) fn read_spec(
         issue_cookie,
         salt,
         ramp,
+        propagate,
+        inherit,
+        guard,
+        evidence,
     })
 }
 

@@ -1,8 +1,10 @@
 //! What a request brings: pins, the unit, and the cookie for whoever has none.
 
+use super::amount::read_seconds;
 use super::context::Context;
 use super::fields::{Field, Fields, Report};
 use super::names::{attribute, choice, header_name, token};
+use super::signed::read_signed;
 use super::{IssueCookie, Pins, SameSite, UnitSource, WhenNoUnit};
 
 /// A header that decides: never the one that carries decisions, which clients can only forge.
@@ -40,7 +42,7 @@ pub(super) fn read_pins(
     context: &Context<'_>,
     report: &mut Report<'_>,
 ) -> Option<Pins> {
-    let fields = field.fields(report, &["header", "cookie", "query"])?;
+    let fields = field.fields(report, &["header", "cookie", "query", "signed"])?;
     Some(Pins {
         header: fields
             .get("header")
@@ -51,6 +53,9 @@ pub(super) fn read_pins(
         query: fields
             .get("query")
             .and_then(|field| field.filled(report).map(str::to_owned)),
+        signed: fields
+            .get("signed")
+            .and_then(|field| read_signed(&field, report)),
     })
 }
 
@@ -164,28 +169,4 @@ pub(super) fn read_issue_cookie(
         );
     }
     Some(cookie)
-}
-
-/// A length of time in seconds: `90s`, `15m`, `12h`, `180d`.
-fn read_seconds(field: &Field<'_>, report: &mut Report<'_>) -> Option<u32> {
-    let text = field.text(report)?;
-    let units = [('s', 1u32), ('m', 60), ('h', 3600), ('d', 86_400)];
-    let seconds = units.iter().find_map(|(unit, seconds)| {
-        let count = text.strip_suffix(*unit)?;
-        let digits = count.bytes().all(|byte| byte.is_ascii_digit());
-        let count = count
-            .parse::<u32>()
-            .ok()
-            .filter(|count| digits && *count > 0)?;
-        count.checked_mul(*seconds)
-    });
-    if seconds.is_none() {
-        report.error(
-            field.value_place(),
-            "bad-duration",
-            format!("`{text}` is not a length of time"),
-            "write a number and s, m, h or d, like `180d`".to_owned(),
-        );
-    }
-    seconds
 }

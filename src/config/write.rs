@@ -45,6 +45,8 @@ pub struct Plugin<'c> {
     kind: &'static str,
     #[serde(skip_serializing_if = "is_usual")]
     variant_header: &'c str,
+    #[serde(skip_serializing_if = "core::ops::Not::not")]
+    edge: bool,
     canaries: Vec<Canary>,
 }
 
@@ -69,6 +71,7 @@ impl<'c> From<&'c Canaries> for Plugin<'c> {
             api_version: API_VERSION,
             kind: PLUGIN_KIND,
             variant_header: &canaries.variant_header,
+            edge: canaries.edge,
             canaries: canaries.canaries.iter().map(lean).collect(),
         }
     }
@@ -101,6 +104,22 @@ pub(super) fn seconds<S: Serializer>(
 ) -> Result<S::Ok, S::Error> {
     match seconds {
         Some(seconds) => serializer.collect_str(&format_args!("{seconds}s")),
+        None => serializer.serialize_none(),
+    }
+}
+
+/// Milliseconds as the reader takes them.
+pub(super) fn millis<S: Serializer>(millis: &u32, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{millis}ms"))
+}
+
+/// Milliseconds that may not be said.
+pub(super) fn maybe_millis<S: Serializer>(
+    length: &Option<u32>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match length {
+        Some(length) => millis(length, serializer),
         None => serializer.serialize_none(),
     }
 }

@@ -44,7 +44,7 @@ pub(super) fn compile(canaries: &Canaries) -> Policy {
                 hosts.add(&name, number);
             }
         }
-        let canary = compile_canary(canary, counters);
+        let canary = compile_canary(canary, number, counters);
         counters = counters.saturating_add(canary.variants.len().saturating_mul(canary.reasons()));
         compiled.push(canary);
     }
@@ -58,7 +58,7 @@ pub(super) fn compile(canaries: &Canaries) -> Policy {
 
 /// Whether a canary reads more headers, cookies and parameters than there are slots.
 pub(crate) fn reads_too_much(canary: &Canary) -> bool {
-    compile_canary(canary, 0).reads.overflowed()
+    compile_canary(canary, 0, 0).reads.overflowed()
 }
 
 /// The names of variants as numbers.
@@ -96,7 +96,7 @@ impl<'c> Variants<'c> {
     }
 }
 
-fn compile_canary(canary: &Canary, first_counter: usize) -> CanaryPolicy {
+fn compile_canary(canary: &Canary, number: usize, first_counter: usize) -> CanaryPolicy {
     let spec = &canary.spec;
     let variants = Variants::of(spec);
     let default = variants.id(&spec.default).unwrap_or(VariantId(0));
@@ -147,6 +147,7 @@ fn compile_canary(canary: &Canary, first_counter: usize) -> CanaryPolicy {
     let mut salted = canary.salt().into_bytes();
     salted.push(SEPARATOR);
     CanaryPolicy {
+        number,
         name: canary.full_name().into(),
         line: compile_line(spec, &variants, default),
         variants: variants.names.iter().map(|name| Box::from(*name)).collect(),

@@ -54,6 +54,7 @@ pub struct VariantId(u8);
 /// One canary, compiled.
 #[derive(Debug)]
 pub struct CanaryPolicy {
+    number: usize,
     pub(crate) name: Box<str>,
     /// In the byte order of their names, which the territories on the line follow.
     pub(crate) variants: Vec<Box<str>>,
@@ -130,6 +131,11 @@ impl Policy {
 // === impl CanaryPolicy ===
 
 impl CanaryPolicy {
+    /// Its number among [`Policy::canaries`].
+    pub fn number(&self) -> usize {
+        self.number
+    }
+
     /// `namespace/name`, or the name alone.
     pub fn name(&self) -> &str {
         &self.name

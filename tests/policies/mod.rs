@@ -94,6 +94,7 @@ impl Random {
             header: self.one_in(2).then(|| "x-pin".to_owned()),
             cookie: self.one_in(2).then(|| "pin".to_owned()),
             query: self.one_in(2).then(|| "pin".to_owned()),
+            signed: None,
         };
         let drawn: Vec<&str> = names
             .iter()
@@ -132,6 +133,10 @@ impl Random {
                     .one_in(3)
                     .then(|| format!("salt-{}", self.below(1_000))),
                 ramp: self.ramp(&drawn),
+                propagate: None,
+                inherit: None,
+                guard: None,
+                evidence: None,
             },
         }
     }

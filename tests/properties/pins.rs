@@ -30,6 +30,7 @@ fn pins_follow_the_rule_in_every_combination() {
         header: Some("x-pin".to_owned()),
         cookie: Some("pin".to_owned()),
         query: Some("pin".to_owned()),
+        signed: None,
     };
     let policy = Policy::compile(&alone(shop));
     let said = said();

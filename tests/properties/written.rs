@@ -30,6 +30,10 @@ pub(crate) fn canary(variants: &[(&str, Option<u32>)]) -> Canary {
             issue_cookie: None,
             salt: None,
             ramp: Vec::new(),
+            propagate: None,
+            inherit: None,
+            guard: None,
+            evidence: None,
         },
     }
 }

@@ -135,6 +135,8 @@ impl<'p> Group<'p> {
             Reason::Random => "random".to_owned(),
             Reason::NoUnit => "no-unit".to_owned(),
             Reason::Default => "default".to_owned(),
+            Reason::Inherited => "inherited".to_owned(),
+            Reason::Guard => "guard".to_owned(),
             Reason::Rule(rule) => format!("rule:{}", self.canary.rule_name(rule)),
         }
     }

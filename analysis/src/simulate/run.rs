@@ -179,7 +179,12 @@ pub(super) fn asked(
                 shares[index] = share.map_or(0, |(_, share)| share.millionths());
             }
         }
-        Reason::Never | Reason::Pin | Reason::NoUnit | Reason::Default => return None,
+        Reason::Never
+        | Reason::Pin
+        | Reason::NoUnit
+        | Reason::Default
+        | Reason::Inherited
+        | Reason::Guard => return None,
     }
     let default = policy.default_variant().index();
     shares[default] = 0;

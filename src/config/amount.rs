@@ -1,0 +1,64 @@
+//! Numbers and lengths of time.
+
+use super::fields::{Field, Report};
+use crate::node::Value;
+
+/// A whole number from `least` to `most`.
+pub(super) fn read_number(
+    field: &Field<'_>,
+    (least, most): (u32, u32),
+    report: &mut Report<'_>,
+) -> Option<u32> {
+    let Value::Number(text) = &field.node.value else {
+        field.wrong_kind(report, "a number", None);
+        return None;
+    };
+    let number = text.parse().ok().filter(|n| (least..=most).contains(n));
+    if number.is_none() {
+        report.error(
+            field.value_place(),
+            "bad-number",
+            format!("`{text}` is not a whole number from {least} to {most}"),
+            None,
+        );
+    }
+    number
+}
+
+/// A length of time in seconds: `90s`, `15m`, `12h`, `180d`.
+pub(super) fn read_seconds(field: &Field<'_>, report: &mut Report<'_>) -> Option<u32> {
+    let units = [("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)];
+    read_length(field, &units, "s, m, h or d, like `180d`", report)
+}
+
+/// A length of time in milliseconds: `250ms`, `10s`, `5m`.
+pub(super) fn read_millis(field: &Field<'_>, report: &mut Report<'_>) -> Option<u32> {
+    let units = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)];
+    read_length(field, &units, "ms, s, m or h, like `10s`", report)
+}
+
+fn read_length(
+    field: &Field<'_>,
+    units: &[(&str, u32)],
+    help: &str,
+    report: &mut Report<'_>,
+) -> Option<u32> {
+    let text = field.text(report)?;
+    let length = units.iter().find_map(|(unit, factor)| {
+        let count = text.strip_suffix(unit)?;
+        let digits = count.bytes().all(|byte| byte.is_ascii_digit());
+        let count = count.parse::<u32>().ok();
+        count
+            .filter(|count| digits && *count > 0)?
+            .checked_mul(*factor)
+    });
+    if length.is_none() {
+        report.error(
+            field.value_place(),
+            "bad-duration",
+            format!("`{text}` is not a length of time"),
+            format!("write a number and {help}"),
+        );
+    }
+    length
+}
