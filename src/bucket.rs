@@ -58,6 +58,15 @@ impl Bucket {
         Self(hasher.digest())
     }
 
+    /// The bucket of these bytes, one behind the other.
+    pub(crate) fn of_parts(parts: &[&[u8]]) -> Self {
+        let mut hasher = Xxh3::new();
+        for part in parts {
+            hasher.update(part);
+        }
+        Self(hasher.digest())
+    }
+
     /// A bucket from a random draw, for requests that have no unit.
     pub fn from_draw(draw: u128) -> Self {
         Self((draw & u128::from(u64::MAX)) as u64)

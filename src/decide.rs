@@ -7,7 +7,8 @@
 //! 5. shares, by the unit's bucket
 //! 6. default
 
-use crate::bucket::{Bucket, Position};
+use crate::arm::Drawn;
+use crate::bucket::Bucket;
 use crate::config::WhenNoUnit;
 use crate::policy::{
     CanaryPolicy, HostName, Line, Part, PinWord, Policy, RuleOutcome, Sent, Slot, Source, Values,
@@ -102,6 +103,8 @@ pub enum Step<'s> {
     },
     /// There was no unit, and this is done about it.
     NoUnit(WhenNoUnit),
+    /// The arm that it is counted in.
+    Drawn(Drawn),
 }
 
 /// Like [`decide`], telling an [`Observer`] each step.
@@ -135,6 +138,7 @@ pub fn decide_observed<'p, R: Request>(
         reason: choice.reason,
         edit: clean(canary, choice.variant, &values, observer),
         issued: choice.issued,
+        drawn: choice.drawn,
     })
 }
 
@@ -143,6 +147,7 @@ struct Choice {
     variant: VariantId,
     reason: Reason,
     issued: Option<IssuedUnit>,
+    drawn: Option<Drawn>,
 }
 
 impl Choice {
@@ -152,6 +157,7 @@ impl Choice {
             variant,
             reason,
             issued: None,
+            drawn: None,
         }
     }
 }
@@ -213,20 +219,28 @@ fn choose<R: Request>(
         };
         return Choice::given(canary.default, reason);
     }
-    let drawn = draw(canary, request, values, moment, observer);
-    let variant = drawn
-        .position
-        .and_then(|position| Line::owner(position, parts()))
-        .unwrap_or(canary.default);
-    let reason = match (by, drawn.reason) {
+    let draw = draw(canary, request, values, moment, observer);
+    let owner = draw
+        .bucket
+        .and_then(|bucket| Line::owner(bucket.position(), parts()));
+    let reason = match (by, draw.reason) {
         // A rule stays the reason, whatever its shares were drawn by.
         (Reason::Rule(rule), _) => Reason::Rule(rule),
         (_, reason) => reason,
     };
+    // A rule chose whom it draws: they are no arm of the canary's.
+    let drawn = draw
+        .bucket
+        .filter(|_| canary.evidence.is_some() && shares.is_none())
+        .map(|bucket| Drawn::of(canary, bucket, owner, parts()));
+    if let Some(drawn) = drawn {
+        observer.step(Step::Drawn(drawn));
+    }
     Choice {
-        variant,
+        variant: owner.unwrap_or(canary.default),
         reason,
-        issued: drawn.issued,
+        issued: draw.issued,
+        drawn,
     }
 }
 
@@ -283,8 +297,8 @@ fn matched<'p, R: Request>(
 }
 
 /// Where a request falls on the line, and what that was drawn by.
-struct Drawn {
-    position: Option<Position>,
+struct Draw {
+    bucket: Option<Bucket>,
     reason: Reason,
     issued: Option<IssuedUnit>,
 }
@@ -295,13 +309,13 @@ fn draw<R: Request>(
     values: &Values<'_, R>,
     moment: &impl Moment,
     observer: &mut impl Observer,
-) -> Drawn {
+) -> Draw {
     let by_unit = |unit: &[u8], slot: Option<Slot>, observer: &mut _| {
         let bucket = Bucket::of_salted(&canary.salted, unit);
         let at = slot.map(|slot| canary.reads.describe(slot));
         Observer::step(observer, Step::Unit { at, unit, bucket });
-        Drawn {
-            position: Some(bucket.position()),
+        Draw {
+            bucket: Some(bucket),
             reason: Reason::Share,
             issued: None,
         }
@@ -316,21 +330,21 @@ fn draw<R: Request>(
         });
     }
     observer.step(Step::NoUnit(canary.when_no_unit));
-    let nothing = Drawn {
-        position: None,
+    let nothing = Draw {
+        bucket: None,
         reason: Reason::NoUnit,
         issued: None,
     };
     match canary.when_no_unit {
         WhenNoUnit::Default => nothing,
-        WhenNoUnit::Random => Drawn {
-            position: Some(Bucket::from_draw(moment.draw()).position()),
+        WhenNoUnit::Random => Draw {
+            bucket: Some(Bucket::from_draw(moment.draw())),
             reason: Reason::Random,
             issued: None,
         },
         WhenNoUnit::IssueCookie => {
             let issued = IssuedUnit::from_draw(moment.draw());
-            Drawn {
+            Draw {
                 issued: Some(issued),
                 ..by_unit(issued.as_bytes(), None, observer)
             }

@@ -1,6 +1,7 @@
 //! What was decided, and why.
 
 use crate::Reason;
+use crate::arm::Drawn;
 use crate::policy::{CanaryPolicy, IssuedUnit, VariantId};
 use core::fmt;
 
@@ -17,6 +18,9 @@ pub struct Decision<'p> {
     pub edit: HeaderEdit,
     /// A unit to hand to the client in a cookie, where one was issued.
     pub issued: Option<IssuedUnit>,
+    /// The arm that the request was drawn into, where responses are counted by arm. It stays that
+    /// arm's when the guard lets another variant serve.
+    pub drawn: Option<Drawn>,
 }
 
 /// What has to happen to the variant header of the request.

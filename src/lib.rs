@@ -10,13 +10,16 @@
 //! | [`diagnostic`] | a problem with its place, its cause and what to write instead |
 //! | [`policy`] | the compiled plan: hash look-ups by host, pin and exact value |
 //! | [`decide()`] | the order of precedence, for one request |
+//! | [`arm`] | whom a rollout compares with whom |
 //! | [`bucket`] | the published formula: where a unit falls on the line |
 //! | [`request`] | what the decision may ask of the host |
+//! | [`response`] | how a response ended |
 #![cfg_attr(
     feature = "yaml",
     doc = "| [`yaml`] | YAML with spans, for tools; never in the module |"
 )]
 
+pub mod arm;
 pub mod bucket;
 mod bytes;
 pub mod config;
@@ -27,6 +30,7 @@ mod node;
 pub mod policy;
 mod reason;
 pub mod request;
+pub mod response;
 mod timestamp;
 #[cfg(feature = "yaml")]
 pub mod yaml;

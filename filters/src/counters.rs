@@ -1,59 +1,31 @@
 //! `coalmine_decisions`: how many requests got which variant of which canary, and why.
-//!
-//! The ABI has no labels, so they are part of the metric's name, in the form that Istio's sidecars
-//! take apart for tags of their `extraStatTags`; a plain Envoy does the same with the `stats_tags`
-//! that the companion writes into its bootstrap.
 
 use crate::host::Host;
+use crate::metric::{Label, Metric};
 use coalmine::{Decision, Policy};
-use core::cell::Cell;
 
-/// The counters of a policy, each made known to the host when it counts for the first time: most
-/// combinations never occur.
+/// The counters of a policy.
 #[derive(Debug)]
-pub(crate) struct Counters(Vec<Cell<Counter>>);
-
-#[derive(Clone, Copy, Debug, Default)]
-enum Counter {
-    #[default]
-    Undefined,
-    Defined(u32),
-    /// The host would not have it, and is not asked again.
-    Refused,
-}
+pub(crate) struct Counters(Vec<Metric>);
 
 impl Counters {
     pub(crate) fn of(policy: &Policy) -> Self {
         let mut counters = Vec::new();
-        counters.resize_with(policy.counters(), Cell::default);
+        counters.resize_with(policy.counters(), Metric::default);
         Self(counters)
     }
 
     /// Counts a decision.
     pub(crate) fn count(&self, host: &Host, decision: &Decision<'_>) {
-        let Some(counter) = self.0.get(decision.counter()) else {
-            return;
-        };
-        let id = match counter.get() {
-            Counter::Defined(id) => id,
-            Counter::Refused => return,
-            Counter::Undefined => match host.define_counter(&metric_name(decision)) {
-                Some(id) => {
-                    counter.set(Counter::Defined(id));
-                    id
-                }
-                None => return counter.set(Counter::Refused),
-            },
-        };
-        host.increment(id);
+        if let Some(counter) = self.0.get(decision.counter()) {
+            counter.count(host, || {
+                format!(
+                    "{}{}{}coalmine_decisions",
+                    Label("canary", decision.canary.name()),
+                    Label("variant", decision.variant_name()),
+                    Label("reason", decision.reason_name()),
+                )
+            });
+        }
     }
-}
-
-fn metric_name(decision: &Decision<'_>) -> String {
-    format!(
-        "canary=.={};.;variant=.={};.;reason=.={};.;coalmine_decisions",
-        decision.canary.name(),
-        decision.variant_name(),
-        decision.reason_name(),
-    )
 }

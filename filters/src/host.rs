@@ -15,6 +15,9 @@ pub(crate) type Status = u32;
 
 pub(crate) const OK: Status = 0;
 
+/// There is no such header or property.
+const NOT_FOUND: Status = 1;
+
 #[link(wasm_import_module = "env")]
 unsafe extern "C" {
     fn proxy_get_current_time_nanoseconds(time: *mut u64) -> Status;
@@ -26,6 +29,13 @@ unsafe extern "C" {
         size: *mut usize,
     ) -> Status;
     fn proxy_get_header_map_pairs(map: MapType, data: *mut *mut u8, size: *mut usize) -> Status;
+    fn proxy_get_header_map_value(
+        map: MapType,
+        name: *const u8,
+        name_size: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+    ) -> Status;
     fn proxy_add_header_map_value(
         map: MapType,
         name: *const u8,
@@ -54,6 +64,7 @@ unsafe extern "C" {
         id: *mut u32,
     ) -> Status;
     fn proxy_increment_metric(id: u32, offset: i64) -> Status;
+    fn proxy_record_metric(id: u32, value: u64) -> Status;
 }
 
 /// The host, and which of its calls have failed.
@@ -75,6 +86,9 @@ pub(crate) enum Call {
     Random,
     DefineMetric,
     IncrementMetric,
+    RecordMetric,
+    ResponseProperty,
+    ResponseHeader,
 }
 
 impl Call {
@@ -113,8 +127,17 @@ impl Call {
                 "random_get",
                 "units come from the time and the number of the stream, which can be guessed",
             ),
-            Self::DefineMetric => ("proxy_define_metric", "decisions are not counted"),
-            Self::IncrementMetric => ("proxy_increment_metric", "decisions are not counted"),
+            Self::DefineMetric => ("proxy_define_metric", "something is not counted"),
+            Self::IncrementMetric => ("proxy_increment_metric", "something is not counted"),
+            Self::RecordMetric => ("proxy_record_metric", "latencies are not recorded"),
+            Self::ResponseProperty => (
+                "proxy_get_property",
+                "responses count as ones that never came",
+            ),
+            Self::ResponseHeader => (
+                "proxy_get_header_map_value",
+                "what gRPC says of responses is not counted",
+            ),
         }
     }
 
@@ -245,12 +268,11 @@ impl Host {
         self.done(Call::AddHeader, status)
     }
 
-    /// Makes a counter known; its number.
-    pub(crate) fn define_counter(&self, name: &str) -> Option<u32> {
+    /// Makes a metric known; its number.
+    pub(crate) fn define_metric(&self, kind: MetricType, name: &str) -> Option<u32> {
         let mut id = 0;
         // SAFETY: the host reads `name`, which lives through the call, and writes one number to `id`.
-        let status =
-            unsafe { proxy_define_metric(MetricType::Counter, name.as_ptr(), name.len(), &mut id) };
+        let status = unsafe { proxy_define_metric(kind, name.as_ptr(), name.len(), &mut id) };
         self.done(Call::DefineMetric, status).then_some(id)
     }
 
@@ -259,5 +281,65 @@ impl Host {
         // SAFETY: nothing but numbers passes.
         let status = unsafe { proxy_increment_metric(id, 1) };
         self.done(Call::IncrementMetric, status);
+    }
+
+    /// Puts a value into a histogram.
+    pub(crate) fn record(&self, id: u32, value: u64) {
+        // SAFETY: nothing but numbers passes.
+        let status = unsafe { proxy_record_metric(id, value) };
+        self.done(Call::RecordMetric, status);
+    }
+
+    /// The status of the response; `None` if none was begun.
+    pub(crate) fn response_code(&self) -> Option<u64> {
+        self.response_number(b"response\0code")
+    }
+
+    /// Envoy's flags of the response (`ResponseFlags`, a bit each).
+    pub(crate) fn response_flags(&self) -> Option<u64> {
+        self.response_number(b"response\0flags")
+    }
+
+    /// A property that is a number: 8 bytes, little-endian.
+    fn response_number(&self, path: &[u8]) -> Option<u64> {
+        let bytes = self.found(Call::ResponseProperty, |data, size| {
+            // SAFETY: the host reads a constant, and the rest is as above.
+            unsafe { proxy_get_property(path.as_ptr(), path.len(), data, size) }
+        })?;
+        Some(u64::from_le_bytes(*bytes.first_chunk()?))
+    }
+
+    /// A header of the response.
+    pub(crate) fn response_header(&self, name: &str) -> Option<Box<[u8]>> {
+        self.response_value(MapType::HttpResponseHeaders, name)
+    }
+
+    /// A trailer of the response.
+    pub(crate) fn response_trailer(&self, name: &str) -> Option<Box<[u8]>> {
+        self.response_value(MapType::HttpResponseTrailers, name)
+    }
+
+    fn response_value(&self, map: MapType, name: &str) -> Option<Box<[u8]>> {
+        self.found(Call::ResponseHeader, |data, size| {
+            // SAFETY: the host reads `name`, which lives through the call; the rest is as above.
+            unsafe { proxy_get_header_map_value(map, name.as_ptr(), name.len(), data, size) }
+        })
+    }
+
+    /// As [`Host::returned`], where it is nothing unusual that there is nothing.
+    fn found(
+        &self,
+        call: Call,
+        ask: impl FnOnce(*mut *mut u8, *mut usize) -> Status,
+    ) -> Option<Box<[u8]>> {
+        let mut missing = false;
+        let bytes = self.returned(call, |data, size| match ask(data, size) {
+            NOT_FOUND => {
+                missing = true;
+                OK
+            }
+            status => status,
+        });
+        bytes.filter(|_| !missing)
     }
 }

@@ -9,7 +9,10 @@
 //! | `plugin` | what a configuration makes: the policy and what lives as long as it |
 //! | `stream` | one request and its response |
 //! | `moment` | the time and the draws that a decision may ask for |
+//! | `watched` | a request whose response is watched, until it has ended |
 //! | `counters` | `coalmine_decisions`, by canary, variant and reason |
+//! | `evidence` | responses by arm |
+//! | `metric` | a metric of the host, and labels in its name |
 //! | `host` | the host's calls, none of which can panic |
 //! | `host_log` | Envoy's log behind the `log` facade |
 //! | [`pairs`] | the wire form of headers, read in place |
@@ -17,13 +20,16 @@
 
 mod counters;
 pub mod entropy;
+mod evidence;
 mod host;
 mod host_log;
+mod metric;
 mod moment;
 pub mod pairs;
 mod plugin;
 mod root;
 mod stream;
+mod watched;
 
 /// Sends the log to Envoy, and tells the SDK what to make for each configuration. Called once, from `_initialize`.
 pub fn register() {

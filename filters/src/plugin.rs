@@ -2,6 +2,7 @@
 
 use crate::counters::Counters;
 use crate::entropy::Entropy;
+use crate::evidence::Evidence;
 use crate::host::Host;
 use crate::host_log;
 use coalmine::Policy;
@@ -13,6 +14,7 @@ pub(crate) struct Plugin {
     pub(crate) host: Host,
     pub(crate) policy: Policy,
     pub(crate) counters: Counters,
+    pub(crate) evidence: Evidence,
     pub(crate) entropy: Entropy,
     /// Whether Envoy logs at debug. Known from when the configuration was put in force: asking
     /// again would cost each request a host call.
@@ -24,6 +26,7 @@ impl Plugin {
         let policy = Policy::compile(canaries);
         Self {
             counters: Counters::of(&policy),
+            evidence: Evidence::of(&policy),
             entropy: Entropy::new(getrandom::fill),
             debug: host_log::at_debug(),
             policy,

@@ -4,6 +4,7 @@ use crate::host::Host;
 use crate::moment::Moment;
 use crate::pairs::Pairs;
 use crate::plugin::Plugin;
+use crate::watched::Watched;
 use coalmine::{Decision, HeaderEdit, decide};
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
@@ -15,6 +16,8 @@ pub(crate) struct Stream {
     context_id: u32,
     /// The cookie for a client that was issued a unit, until the response takes it along.
     set_cookie: Option<String>,
+    /// What is kept of the request where its response is watched.
+    watched: Option<Box<Watched>>,
 }
 
 /// The headers of a request, and the host for what is not in them.
@@ -38,7 +41,7 @@ impl Context for Stream {}
 impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
         if let Some(plugin) = &self.plugin {
-            self.set_cookie = route(plugin, self.context_id);
+            (self.set_cookie, self.watched) = route(plugin, self.context_id).unwrap_or_default();
         }
         Action::Continue
     }
@@ -48,6 +51,17 @@ impl HttpContext for Stream {
     fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
         if let (Some(plugin), Some(cookie)) = (&self.plugin, self.set_cookie.take()) {
             plugin.host.add_response_header("set-cookie", &cookie);
+        }
+        if let (Some(plugin), Some(watched)) = (&self.plugin, &mut self.watched) {
+            watched.headers(&plugin.host);
+        }
+        Action::Continue
+    }
+
+    /// Called for responses that have trailers, as gRPC's have.
+    fn on_http_response_trailers(&mut self, _: usize) -> Action {
+        if let (Some(plugin), Some(watched)) = (&self.plugin, &mut self.watched) {
+            watched.trailers(&plugin.host);
         }
         Action::Continue
     }
@@ -59,12 +73,23 @@ impl Stream {
             plugin,
             context_id,
             set_cookie: None,
+            watched: None,
         }
     }
 }
 
-/// Decides a request and acts on it. Gives the value of `set-cookie` if a unit was issued.
-fn route(plugin: &Plugin, context_id: u32) -> Option<String> {
+/// The SDK drops a context when Envoy deletes it, within Envoy's call and so within the stream.
+impl Drop for Stream {
+    fn drop(&mut self) {
+        if let (Some(plugin), Some(watched)) = (&self.plugin, &self.watched) {
+            watched.end(plugin);
+        }
+    }
+}
+
+/// Decides a request and acts on it. Gives the value of `set-cookie` if a unit was issued, and what
+/// is to be kept if its response is watched; `None` if nothing was decided.
+fn route(plugin: &Plugin, context_id: u32) -> Option<(Option<String>, Option<Box<Watched>>)> {
     let host = &plugin.host;
     let bytes = host.request_headers()?;
     let request = Request {
@@ -73,14 +98,20 @@ fn route(plugin: &Plugin, context_id: u32) -> Option<String> {
     };
     let decision = decide(&plugin.policy, &request, &Moment { plugin, context_id })?;
     // What could not be done is not counted as done.
-    if apply(plugin, &decision) {
+    let applied = apply(plugin, &decision);
+    if applied {
         plugin.counters.count(host, &decision);
     }
     if plugin.debug {
         log(&decision);
     }
-    let cookie = decision.canary.unit_cookie()?;
-    Some(cookie.set_cookie(&decision.issued?, over_tls(&request.headers)))
+    let cookie = decision
+        .canary
+        .unit_cookie()
+        .zip(decision.issued.as_ref())
+        .map(|(cookie, unit)| cookie.set_cookie(unit, over_tls(&request.headers)));
+    let watched = applied.then(|| Watched::of(&decision, &request.headers, host));
+    Some((cookie, watched.flatten()))
 }
 
 /// Makes the variant header say what was decided; false if the host would not.

@@ -11,6 +11,7 @@
 //! | [`envoy`] | a running Envoy, its log and its end |
 //! | [`admin`] | Envoy's admin interface: readiness, listeners, stats |
 //! | [`upstream`] | a small HTTP server that reports what it received |
+//! | [`behaviour`] | how an upstream fails |
 //! | [`client`] | requests over kept connections, with headers of any bytes |
 //! | [`raw`] | bytes as they are onto a socket, for hostile requests |
 //! | [`load`] | steady requests in the background, and what became of each |
@@ -19,9 +20,11 @@
 //! | [`stand`] | all of it together: an Envoy with what the companion rendered for canaries |
 //! | [`registry`] | a real OCI registry |
 //! | [`command`] | the command `coalmine`, as a program |
+//! | [`series`] | metrics as Prometheus reads them |
 //! | [`decisions`] | what the filter has counted |
 
 pub mod admin;
+pub mod behaviour;
 pub mod client;
 pub mod command;
 pub mod decisions;
@@ -33,6 +36,7 @@ pub mod load;
 pub mod raw;
 pub mod registry;
 mod runtime;
+pub mod series;
 pub mod stand;
 pub mod swap;
 pub mod upstream;

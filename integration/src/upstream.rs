@@ -1,12 +1,12 @@
 //! A small HTTP server that reports what it received.
 //!
 //! Stands for one version of a service. Speaks HTTP/1.1 and HTTP/2 (prior knowledge), answers 200
-//! with its name in [`SERVED_BY`] and a [`Received`] as JSON.
+//! with its name in [`SERVED_BY`] and a [`Received`] as JSON, or behaves as it is told to.
 
-use std::convert::Infallible;
+use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 use http_body_util::{BodyExt, Full};
@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 
+use crate::behaviour::{BEHAVE, Behaviour, Body};
 use crate::runtime;
 
 /// The response header with the name of the upstream that answered.
@@ -31,10 +32,17 @@ const MAX_HEADERS: usize = 1000;
 /// A running server; it ends, with all its connections, when dropped.
 #[derive(Debug)]
 pub struct Upstream {
-    name: String,
     address: SocketAddr,
-    requests: Arc<AtomicU64>,
+    state: Arc<State>,
     server: JoinHandle<()>,
+}
+
+/// What all connections of an upstream share.
+#[derive(Debug)]
+struct State {
+    name: String,
+    requests: AtomicU64,
+    behaviour: Mutex<Behaviour>,
 }
 
 /// What an upstream saw of one request.
@@ -93,12 +101,15 @@ impl Upstream {
         let listener = runtime::block_on(TcpListener::bind(("127.0.0.1", 0)))
             .with_context(|| format!("cannot listen for the upstream {name}"))?;
         let address = listener.local_addr()?;
-        let requests = Arc::new(AtomicU64::new(0));
-        let server = runtime::spawn(serve(listener, Arc::from(name), Arc::clone(&requests)));
-        Ok(Self {
+        let state = Arc::new(State {
             name: name.to_owned(),
+            requests: AtomicU64::new(0),
+            behaviour: Mutex::default(),
+        });
+        let server = runtime::spawn(serve(listener, Arc::clone(&state)));
+        Ok(Self {
             address,
-            requests,
+            state,
             server,
         })
     }
@@ -106,7 +117,13 @@ impl Upstream {
     /// The name given at the start.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.name
+        &self.state.name
+    }
+
+    /// What it does with requests from now on, unless they ask for something else by [`BEHAVE`].
+    pub fn behave(&self, behaviour: Behaviour) {
+        let known = self.state.behaviour.lock();
+        *known.unwrap_or_else(PoisonError::into_inner) = behaviour;
     }
 
     /// Where it listens.
@@ -118,7 +135,7 @@ impl Upstream {
     /// How many requests it has received.
     #[must_use]
     pub fn requests(&self) -> u64 {
-        self.requests.load(Ordering::Relaxed)
+        self.state.requests.load(Ordering::Relaxed)
     }
 }
 
@@ -128,7 +145,7 @@ impl Drop for Upstream {
     }
 }
 
-async fn serve(listener: TcpListener, name: Arc<str>, requests: Arc<AtomicU64>) {
+async fn serve(listener: TcpListener, state: Arc<State>) {
     // Dropping the set, when this task is ended, ends the connections.
     let mut connections = JoinSet::new();
     let mut http = auto::Builder::new(TokioExecutor::new());
@@ -144,11 +161,11 @@ async fn serve(listener: TcpListener, name: Arc<str>, requests: Arc<AtomicU64>) 
             continue;
         };
         let _ = stream.set_nodelay(true);
-        let (http, name, requests) = (http.clone(), Arc::clone(&name), Arc::clone(&requests));
+        let (http, state) = (http.clone(), Arc::clone(&state));
         connections.spawn(async move {
             let service = service_fn(|request| {
-                requests.fetch_add(1, Ordering::Relaxed);
-                answer(Arc::clone(&name), request)
+                state.requests.fetch_add(1, Ordering::Relaxed);
+                answer(Arc::clone(&state), request)
             });
             // A connection that breaks is the business of whoever broke it.
             let _ = http.serve_connection(TokioIo::new(stream), service).await;
@@ -158,9 +175,13 @@ async fn serve(listener: TcpListener, name: Arc<str>, requests: Arc<AtomicU64>) 
 }
 
 async fn answer(
-    name: Arc<str>,
+    state: Arc<State>,
     request: hyper::Request<Incoming>,
-) -> Result<hyper::Response<Full<Bytes>>, Infallible> {
+) -> io::Result<hyper::Response<Body>> {
+    let behaviour = *state
+        .behaviour
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
     let (head, body) = request.into_parts();
     // Read to its end, or the connection could not be kept.
     let _ = body.collect().await;
@@ -171,7 +192,7 @@ async fn answer(
     let host = authority.map(|host| ("host".to_owned(), Latin1(host.into())));
     let headers = head.headers.iter();
     let received = Received {
-        served_by: name.as_ref().to_owned(),
+        served_by: state.name.clone(),
         method: head.method.to_string(),
         path: head
             .uri
@@ -188,8 +209,10 @@ async fn answer(
     let mut response = hyper::Response::new(Full::new(Bytes::from(json)));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    if let Ok(name) = HeaderValue::from_str(&name) {
+    if let Ok(name) = HeaderValue::from_str(&state.name) {
         headers.insert(SERVED_BY, name);
     }
-    Ok(response)
+    let asked = head.headers.get(BEHAVE);
+    let asked = asked.and_then(|value| Behaviour::parse(value.to_str().ok()?));
+    asked.unwrap_or(behaviour).act(response).await
 }

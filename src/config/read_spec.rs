@@ -90,7 +90,7 @@ pub(super) fn read_spec(
         .and_then(|field| read_guard(&field, &context, report));
     let evidence = fields
         .get("evidence")
-        .and_then(|field| read_evidence(&field, report));
+        .and_then(|field| read_evidence(&field, &context, report));
     if unit.is_empty() && when_no_unit == WhenNoUnit::Default {
         warn_of_nobody(&fields, report);
     }

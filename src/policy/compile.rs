@@ -160,6 +160,7 @@ fn compile_canary(canary: &Canary, number: usize, first_counter: usize) -> Canar
         when_no_unit: spec.when_no_unit,
         cookie,
         salted: salted.into(),
+        evidence: spec.evidence,
         first_counter,
     }
 }

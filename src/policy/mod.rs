@@ -32,7 +32,7 @@ pub(crate) use reads::{MAX_SLOTS, Sent, Slot, Values};
 pub(crate) use rules::{RuleOutcome, Rules};
 
 use crate::bucket::{Position, Share};
-use crate::config::{Canaries, WhenNoUnit};
+use crate::config::{Canaries, Evidence, WhenNoUnit};
 use crate::{Reason, Timestamp};
 use hosts::Hosts;
 use reads::Reads;
@@ -69,6 +69,7 @@ pub struct CanaryPolicy {
     pub(crate) cookie: Option<UnitCookie>,
     /// The salt, and the separator behind it.
     pub(crate) salted: Box<[u8]>,
+    pub(crate) evidence: Option<Evidence>,
     first_counter: usize,
 }
 
@@ -167,6 +168,11 @@ impl CanaryPolicy {
     /// variant's `max` may still stand in the way.)
     pub fn least_share(&self, variant: VariantId, position: Position) -> Option<Share> {
         self.line.least_share(variant, position)
+    }
+
+    /// What is counted of its responses; `None`: nothing.
+    pub fn evidence(&self) -> Option<Evidence> {
+        self.evidence
     }
 
     /// The cookie that carries an issued unit, where one is issued.

@@ -30,6 +30,9 @@ pub struct Explanation {
     /// The unit, and where it falls.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unit: Option<Unit>,
+    /// The arm that the response is counted in, where responses are counted by arm.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub counted: Option<Counted>,
     /// The random draw, where the decision needed one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub draw: Option<String>,
@@ -137,6 +140,15 @@ pub struct Unit {
     pub salt: String,
     /// What the canary says about requests without one, where that mattered.
     pub when_no_unit: Option<WhenNoUnit>,
+}
+
+/// What a response is counted in.
+#[derive(Debug, Serialize)]
+pub struct Counted {
+    /// The arm: a variant's name, `control` or `rest`.
+    pub arm: String,
+    /// The slice of it, 0 to 15.
+    pub slice: u8,
 }
 
 /// What was decided.

@@ -1,6 +1,6 @@
 //! The explanation for people: one paragraph for each step that was reached.
 
-use super::explanation::{Answered, Explanation, Outcome, Pins, Rule, Tried, Unit};
+use super::explanation::{Answered, Counted, Explanation, Outcome, Pins, Rule, Tried, Unit};
 use super::paint::Paint;
 use super::{line, words};
 use coalmine::bucket::{POSITIONS, Share};
@@ -214,6 +214,10 @@ fn shares(explanation: &Explanation, decision: &Outcome, page: &mut Page) {
         if let Some(least) = &part.owns_unit_from {
             page.more(&format!("in {} from a share of {least} on", part.variant));
         }
+    }
+    if let Some(counted) = &explanation.counted {
+        let Counted { arm, slice } = counted;
+        page.step("arm", &format!("{arm}, slice {slice}"));
     }
 }
 

@@ -1,9 +1,10 @@
 //! Watches the decision being made and keeps what it found.
 
-use super::explanation::{Explanation, Outcome, Pin, Pins, Rule, Territory, Tried, Unit};
+use super::explanation::{Counted, Explanation, Outcome, Pin, Pins, Rule, Territory, Tried, Unit};
 use super::{next, words};
 use crate::outcome::Failure;
 use crate::request::{MadeUpMoment, MadeUpRequest, RequestArgs};
+use coalmine::arm::{Arm, Drawn};
 use coalmine::bucket::{Bucket, Position};
 use coalmine::config::{Canaries, Canary, Condition, NEVER, UNIT_COOKIE, WhenNoUnit};
 use coalmine::policy::Part;
@@ -41,6 +42,7 @@ pub fn explain_compiled(
             parts: Vec::new(),
             ramp: false,
             unit: None,
+            counted: None,
             draw: None,
             decision: None,
             next: None,
@@ -159,6 +161,14 @@ impl Observer for Watch<'_> {
                 known.position = Some(bucket.position().millionths());
             }
             Step::NoUnit(what) => self.unit().when_no_unit = Some(what),
+            Step::Drawn(Drawn { arm, slice }) => {
+                let arm = match arm {
+                    Arm::Variant(variant) => self.names.get(variant.index()).cloned(),
+                    Arm::Control => Some(Arm::CONTROL.to_owned()),
+                    Arm::Rest => Some(Arm::REST.to_owned()),
+                };
+                self.explanation.counted = arm.map(|arm| Counted { arm, slice });
+            }
         }
     }
 }

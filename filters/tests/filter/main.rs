@@ -25,6 +25,7 @@
 mod agreement;
 mod configure;
 mod entropy;
+mod evidence;
 mod failures;
 mod host;
 mod memory;

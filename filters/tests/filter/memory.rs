@@ -10,7 +10,15 @@ const FIELDS: &str = r#""pins": {"header": "x-canary"}, "unit": [{"header": "x-u
 
 /// Once everything is warm, a request allocates this often and leaves nothing behind.
 fn check(headers: &[(&[u8], &[u8])], allocations: std::ops::RangeInclusive<u64>) {
-    let mut vm = Vm::configured(&canary(FIELDS));
+    check_with(FIELDS, headers, allocations);
+}
+
+fn check_with(
+    fields: &str,
+    headers: &[(&[u8], &[u8])],
+    allocations: std::ops::RangeInclusive<u64>,
+) {
+    let mut vm = Vm::configured(&canary(fields));
     for _ in 0..64 {
         vm.request(&reviews(headers));
     }
@@ -44,4 +52,12 @@ fn a_request_costs_its_context_and_the_headers() {
     check(&[(b"x-user-id", b"someone")], 2..=2);
     // The text of the cookie.
     check(&[], 3..=6);
+}
+
+/// Where responses are counted: what is kept of the request, and the two numbers that say how it
+/// ended.
+#[test]
+fn a_counted_response_costs_three_allocations_more() {
+    let fields = format!(r#"{FIELDS}, "evidence": {{"rest": true}}"#);
+    check_with(&fields, &[(b"x-user-id", b"someone")], 5..=5);
 }

@@ -10,8 +10,18 @@ use serde::Serialize;
 pub(super) const HEAD: &str =
     "# Made by coalmine; which files it was made of is in xds/coalmine.json beside it.\n";
 
-/// The labels of our counters.
-const LABELS: [&str; 3] = ["canary", "variant", "reason"];
+/// The labels of our metrics.
+const LABELS: [&str; 9] = [
+    "canary",
+    "variant",
+    "reason",
+    "arm",
+    "served",
+    "slice",
+    "class",
+    "grpc_status",
+    "choice",
+];
 
 /// Envoy warns at its start when there is no limit to downstream connections; this is the number
 /// that its own guide for edge proxies takes.

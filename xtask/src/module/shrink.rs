@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use walrus::{ImportKind, ModuleConfig, RawCustomSection};
 
 /// The exports that stay, each with its reason. One that is missing is a defect of the module.
-const EXPORTS: [(&str, &str); 10] = [
+const EXPORTS: [(&str, &str); 11] = [
     (
         "memory",
         "the host reads and writes headers and configuration here",
@@ -37,9 +37,16 @@ const EXPORTS: [(&str, &str); 10] = [
     ("proxy_on_request_headers", "decides and routes"),
     (
         "proxy_on_response_headers",
-        "sets the cookie and the debug header, counts",
+        "sets the cookie, and takes the time of the response",
     ),
-    ("proxy_on_delete", "frees the context of a request"),
+    (
+        "proxy_on_response_trailers",
+        "reads what gRPC says; called only where there are trailers",
+    ),
+    (
+        "proxy_on_delete",
+        "counts how the response ended, and frees the context of a request",
+    ),
 ];
 
 /// The custom section that says which Coalmine the module is, as `coalmine module inspect` reads it.

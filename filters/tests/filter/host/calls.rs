@@ -9,6 +9,7 @@ const NOT_FOUND: u32 = 1;
 
 const REQUEST: u32 = 0;
 const RESPONSE: u32 = 2;
+const RESPONSE_TRAILERS: u32 = 3;
 
 /// Does what the call `name` does, unless it is to fail.
 fn answer(name: &str, act: impl FnOnce(&mut State) -> u32) -> u32 {
@@ -188,11 +189,38 @@ unsafe extern "C" fn proxy_get_property(
 ) -> u32 {
     answer("proxy_get_property", |host| {
         // SAFETY: as above.
-        if unsafe { bytes(path, path_size) } != b"source\0address" {
-            return NOT_FOUND;
-        }
+        let value = match unsafe { bytes(path, path_size) } {
+            b"source\0address" => host.source_address.clone(),
+            b"response\0code" => host.response.code.to_le_bytes().to_vec(),
+            b"response\0flags" => host.response.flags.to_le_bytes().to_vec(),
+            _ => return NOT_FOUND,
+        };
         // SAFETY: as above.
-        unsafe { give(&host.source_address, data, size) }
+        unsafe { give(&value, data, size) }
+    })
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn proxy_get_header_map_value(
+    map: u32,
+    name: *const u8,
+    name_size: usize,
+    data: *mut *mut u8,
+    size: *mut usize,
+) -> u32 {
+    answer("proxy_get_header_map_value", |host| {
+        let headers = match map {
+            RESPONSE => &host.response.headers,
+            RESPONSE_TRAILERS => &host.response.trailers,
+            other => panic!("values of map {other} are not asked for"),
+        };
+        // SAFETY: as above.
+        let name = unsafe { text(name, name_size) };
+        match headers.iter().find(|(known, _)| *known == name) {
+            // SAFETY: as above.
+            Some((_, value)) => unsafe { give(value.as_bytes(), data, size) },
+            None => NOT_FOUND,
+        }
     })
 }
 
@@ -204,8 +232,9 @@ unsafe extern "C" fn proxy_define_metric(
     id: *mut u32,
 ) -> u32 {
     const COUNTER: u32 = 0;
+    const HISTOGRAM: u32 = 2;
     answer("proxy_define_metric", |host| {
-        assert_eq!(kind, COUNTER);
+        assert!([COUNTER, HISTOGRAM].contains(&kind), "{kind}");
         // SAFETY: as above.
         unsafe { id.write(u32::try_from(host.metrics.len()).unwrap()) };
         // SAFETY: as above.
@@ -220,6 +249,15 @@ unsafe extern "C" fn proxy_increment_metric(id: u32, offset: i64) -> u32 {
         assert_eq!(offset, 1);
         let name = &host.metrics[usize::try_from(id).unwrap()];
         host.effects.push(format!("count {name}"));
+        OK
+    })
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn proxy_record_metric(id: u32, value: u64) -> u32 {
+    answer("proxy_record_metric", |host| {
+        let name = &host.metrics[usize::try_from(id).unwrap()];
+        host.effects.push(format!("record {value} {name}"));
         OK
     })
 }

@@ -7,6 +7,7 @@ mod unused;
 pub(crate) use calls::wire;
 use proxy_wasm::types::{Action, LogLevel};
 use std::cell::RefCell;
+use std::time::Duration;
 
 /// Name and value.
 pub(crate) type Header<'h> = (&'h [u8], &'h [u8]);
@@ -19,6 +20,7 @@ pub(crate) struct State {
     /// Given instead of the request's headers.
     pub(crate) raw_request: Option<Vec<u8>>,
     pub(crate) source_address: Vec<u8>,
+    pub(crate) response: Response,
     pub(crate) nanoseconds: u64,
     pub(crate) debug: bool,
     /// The call of this name fails with this status.
@@ -28,6 +30,16 @@ pub(crate) struct State {
     /// What the filter did, in words.
     pub(crate) effects: Vec<String>,
     pub(crate) log: Vec<(LogLevel, String)>,
+}
+
+/// What the host knows of a response.
+#[derive(Clone, Default)]
+pub(crate) struct Response {
+    /// Its status, 0 if none was begun.
+    pub(crate) code: u64,
+    pub(crate) flags: u64,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) trailers: Vec<(String, String)>,
 }
 
 thread_local! {
@@ -53,6 +65,7 @@ mod sdk {
             number: usize,
             end_of_stream: bool,
         ) -> Action;
+        pub(super) safe fn proxy_on_response_trailers(context: u32, number: usize) -> Action;
         pub(super) safe fn proxy_on_delete(context: u32);
     }
 }
@@ -101,23 +114,48 @@ impl Vm {
 
     /// Sends a request through and a response back. Gives what the filter did, in words.
     pub(crate) fn request(&mut self, headers: &[Header<'_>]) -> Vec<String> {
+        self.exchange(headers, Response::default(), Duration::ZERO)
+    }
+
+    /// The same with what the host says of the response, whose headers come after this time; a
+    /// response without a status has none.
+    pub(crate) fn exchange(
+        &mut self,
+        headers: &[Header<'_>],
+        response: Response,
+        after: Duration,
+    ) -> Vec<String> {
         self.host(|host| {
             host.request = headers
                 .iter()
                 .map(|(n, v)| (n.to_vec(), v.to_vec()))
                 .collect();
+            host.response = response;
             host.effects.clear();
+        });
+        let (begun, trailers) = self.host(|host| {
+            // Its own answers have headers as well, and where nothing was said of it there are some.
+            let begun = host.response.code != 0 || host.response.flags == 0;
+            (begun, host.response.trailers.len())
         });
         let context = self.last_context + 1;
         self.last_context = context;
         let actions = allocator::in_guest(|| {
             sdk::proxy_on_context_create(context, ROOT);
             let request = sdk::proxy_on_request_headers(context, headers.len(), true);
-            let response = sdk::proxy_on_response_headers(context, 0, true);
+            let mut actions = [request, Action::Continue, Action::Continue];
+            let nanoseconds = u64::try_from(after.as_nanos()).unwrap();
+            self.host(|host| host.nanoseconds += nanoseconds);
+            if begun {
+                actions[1] = sdk::proxy_on_response_headers(context, 0, trailers == 0);
+            }
+            if trailers > 0 {
+                actions[2] = sdk::proxy_on_response_trailers(context, trailers);
+            }
             sdk::proxy_on_delete(context);
-            [request, response]
+            actions
         });
-        assert_eq!(actions, [Action::Continue; 2], "a request is never held up");
+        assert_eq!(actions, [Action::Continue; 3], "nothing is ever held up");
         self.host(|host| std::mem::take(&mut host.effects))
     }
 

@@ -14,7 +14,6 @@ never! {
     proxy_set_tick_period_milliseconds
     proxy_set_buffer_bytes
     proxy_set_header_map_pairs
-    proxy_get_header_map_value
     proxy_set_property
     proxy_get_shared_data
     proxy_set_shared_data
@@ -36,5 +35,4 @@ never! {
     proxy_call_foreign_function
     proxy_done
     proxy_get_metric
-    proxy_record_metric
 }

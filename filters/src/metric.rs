@@ -1,0 +1,64 @@
+//! Metrics of the host, each made known to it when it is used for the first time.
+//!
+//! The ABI has no labels, so they are part of a metric's name, in the form that Istio's sidecars
+//! take apart for tags of their `extraStatTags`; a plain Envoy does the same with the `stats_tags`
+//! that the companion writes into its bootstrap.
+
+use crate::host::Host;
+use core::cell::Cell;
+use core::fmt;
+use proxy_wasm::types::MetricType;
+
+/// A metric that may be unknown to the host yet: most combinations of labels never occur.
+#[derive(Debug, Default)]
+pub(crate) struct Metric(Cell<State>);
+
+#[derive(Clone, Copy, Debug, Default)]
+enum State {
+    #[default]
+    Undefined,
+    Defined(u32),
+    /// The host would not have it, and is not asked again.
+    Refused,
+}
+
+/// A label in a metric's name.
+pub(crate) struct Label<V>(pub(crate) &'static str, pub(crate) V);
+
+// === impl Metric ===
+
+impl Metric {
+    /// Adds one to a counter.
+    pub(crate) fn count(&self, host: &Host, name: impl FnOnce() -> String) {
+        if let Some(id) = self.id(host, MetricType::Counter, name) {
+            host.increment(id);
+        }
+    }
+
+    /// Puts a value into a histogram.
+    pub(crate) fn record(&self, host: &Host, value: u64, name: impl FnOnce() -> String) {
+        if let Some(id) = self.id(host, MetricType::Histogram, name) {
+            host.record(id, value);
+        }
+    }
+
+    fn id(&self, host: &Host, kind: MetricType, name: impl FnOnce() -> String) -> Option<u32> {
+        match self.0.get() {
+            State::Defined(id) => Some(id),
+            State::Refused => None,
+            State::Undefined => {
+                let id = host.define_metric(kind, &name());
+                self.0.set(id.map_or(State::Refused, State::Defined));
+                id
+            }
+        }
+    }
+}
+
+// === impl Label ===
+
+impl<V: fmt::Display> fmt::Display for Label<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}=.={};.;", self.0, self.1)
+    }
+}
