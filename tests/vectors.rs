@@ -23,6 +23,7 @@ fn the_published_vectors_are_what_is_computed() {
     for (name, text, computed) in [
         ("hashes.json", published::HASHES, published::hashes()),
         ("variants.json", published::VARIANTS, published::variants()),
+        ("arms.json", published::ARMS, published::arms()),
     ] {
         let wanted = lines(&computed);
         if std::env::var_os("UPDATE").is_some() {

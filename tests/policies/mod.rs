@@ -4,8 +4,8 @@
 use coalmine::Timestamp;
 use coalmine::bucket::{POSITIONS, Share};
 use coalmine::config::{
-    Canaries, Canary, Condition, IssueCookie, Named, Outcome, Pins, RampPoint, Rule, Shape, Shares,
-    Spec, Test, UnitSource, Variant, WhenNoUnit, plugin_json, read_json,
+    Canaries, Canary, Condition, Evidence, IssueCookie, Named, Outcome, Pins, RampPoint, Rule,
+    Shape, Shares, Spec, Test, UnitSource, Variant, WhenNoUnit, plugin_json, read_json,
 };
 use coalmine_analysis::sequence::Sequence;
 use coalmine_cli::request::RequestArgs;
@@ -136,7 +136,9 @@ impl Random {
                 propagate: None,
                 inherit: None,
                 guard: None,
-                evidence: None,
+                evidence: self.one_in(3).then(|| Evidence {
+                    rest: self.one_in(2),
+                }),
             },
         }
     }

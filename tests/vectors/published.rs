@@ -1,12 +1,13 @@
 //! Units with their buckets, for anyone's re-implementation of `docs/bucketing.md`.
 //!
 //! `hashes.json` has salt and unit in hexadecimal, the hash and the position; `variants.json` has
-//! shares, and who gets what under them. `verify.py` recomputes both with another implementation of
+//! shares, and who gets what under them; `arms.json` who is counted in which arm and slice.
+//! `verify.py` recomputes them with another implementation of
 //! the hash, `cargo test --test vectors` with ours; `UPDATE=1 cargo test --test vectors` writes them.
 
 use coalmine::bucket::Bucket;
 use coalmine::config::read_json;
-use coalmine::{Policy, decide};
+use coalmine::{Decision, Policy, decide};
 use serde_json::{Value, json};
 
 use crate::request::{Fixed, Sent};
@@ -16,12 +17,15 @@ pub(crate) const HASHES: &str = include_str!("hashes.json");
 /// The variants of some units under some shares.
 pub(crate) const VARIANTS: &str = include_str!("variants.json");
 
-/// Checks both files.
+/// The arms and slices of some units under some shares.
+pub(crate) const ARMS: &str = include_str!("arms.json");
+
+/// Checks every file.
 ///
 /// # Panics
 /// A vector is not what is computed.
 pub(crate) fn check() {
-    for (text, expected) in [(HASHES, hashes()), (VARIANTS, variants())] {
+    for (text, expected) in [(HASHES, hashes()), (VARIANTS, variants()), (ARMS, arms())] {
         let stored: Value = serde_json::from_str(text).expect("vectors are JSON");
         let (stored, expected) = (list(&stored), list(&expected));
         for (stored, expected) in stored.iter().zip(&expected) {
@@ -58,7 +62,7 @@ pub(crate) fn hashes() -> Value {
     json!({"vectors": vectors.collect::<Vec<_>>()})
 }
 
-/// Some configs with every unit.
+/// Some configs with every unit, and the variant that each gets.
 pub(crate) fn variants() -> Value {
     let configs = [
         json!({"salt": "one", "shares": {"canary": 50_000}}),
@@ -69,10 +73,35 @@ pub(crate) fn variants() -> Value {
         json!({"salt": "three", "shares": {"a": 100_000, "b": 300_000, "c": 50_000},
             "max": {"a": 500_000, "b": 300_000, "c": 200_000}}),
     ];
+    for_each_unit(configs, "variants", |decision| {
+        json!(decision.variant_name())
+    })
+}
+
+/// Some configs with every unit, and the arm and slice that each is counted in.
+pub(crate) fn arms() -> Value {
+    let configs = [
+        json!({"salt": "one", "shares": {"canary": 200_000}}),
+        json!({"salt": "one", "shares": {"canary": 600_000}}),
+        json!({"salt": "two", "shares": {"blue": 100_000, "red": 250_000}}),
+        json!({"salt": "three", "shares": {"a": 100_000, "b": 300_000, "c": 50_000},
+            "max": {"a": 500_000, "b": 300_000, "c": 200_000}}),
+    ];
+    for_each_unit(configs, "arms", |decision| {
+        let drawn = decision.drawn.expect("everyone is drawn");
+        json!([drawn.arm.name(decision.canary), drawn.slice])
+    })
+}
+
+fn for_each_unit(
+    configs: impl IntoIterator<Item = Value>,
+    field: &str,
+    of: impl Fn(&Decision<'_>) -> Value,
+) -> Value {
     let vectors = configs.into_iter().map(|mut config| {
         let policy = policy(&config);
         // A unit is sent as a header, so the empty one, which is no unit, is left out.
-        let variants = units()
+        let found = units()
             .into_iter()
             .filter(|unit| !unit.is_empty())
             .map(|unit| {
@@ -83,9 +112,9 @@ pub(crate) fn variants() -> Value {
                     &[(b"x-user-id".as_slice(), unit.as_slice())],
                 );
                 let decision = decide(&policy, &request, &Fixed::default()).expect("in scope");
-                (hex(&unit), json!(decision.variant_name()))
+                (hex(&unit), of(&decision))
             });
-        config["variants"] = Value::Object(variants.collect());
+        config[field] = Value::Object(found.collect());
         config
     });
     json!({"vectors": vectors.collect::<Vec<_>>()})
@@ -120,6 +149,7 @@ fn policy(config: &Value) -> Policy {
             "unit": [{"header": "x-user-id"}],
             "shares": shares,
             "salt": config["salt"],
+            "evidence": {},
         },
     });
     let canaries = read_json(canary.to_string().as_bytes()).expect("a good config");

@@ -28,6 +28,21 @@ def territories(shares, most):
         start += most.get(name, 0)
 
 
+def arm(salt, unit, shares, most):
+    """The arm and the slice that a unit is counted in."""
+    hashed, at = position(salt, unit)
+    owner = next((name for name, part in territories(shares, most) if at in part), None)
+    if owner is None:
+        if len(shares) == 1:
+            control = at >= 1_000_000 - max(shares.values())
+        else:
+            second = xxhash.xxh3_64_intdigest(salt.encode() + b"\x1e" + hashed.to_bytes(8, "little"))
+            default = 1_000_000 - sum(shares.values())
+            control = (second * 1_000_000 >> 64) * default < max(shares.values()) * 1_000_000
+        owner = "control" if control else "rest"
+    return [owner, hashed % 16]
+
+
 def main():
     wrong = checked = 0
     for vector in json.loads((folder / "hashes.json").read_text("utf-8"))["vectors"]:
@@ -45,6 +60,13 @@ def main():
             if owner != variant:
                 wrong += 1
                 print("wrong:", vector["salt"], unit, variant, "should be", owner)
+    for vector in json.loads((folder / "arms.json").read_text("utf-8"))["vectors"]:
+        for unit, expected in vector["arms"].items():
+            found = arm(vector["salt"], bytes.fromhex(unit), vector["shares"], vector.get("max", {}))
+            checked += 1
+            if found != expected:
+                wrong += 1
+                print("wrong:", vector["salt"], unit, expected, "should be", found)
     print(f"{checked} checked, {wrong} wrong")
     return 1 if wrong or not checked else 0
 

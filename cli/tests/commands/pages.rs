@@ -61,3 +61,8 @@ fn explaining() {
 fn validating() {
     check_page("validate.md", &["reviews.yaml", "cluster.yaml"], &[0, 1]);
 }
+
+#[test]
+fn counting_responses() {
+    check_page("evidence.md", &["payments.yaml"], &[0]);
+}

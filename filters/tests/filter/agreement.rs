@@ -3,6 +3,7 @@
 
 use crate::host::Vm;
 use crate::policies::{NOW, Random};
+use coalmine::arm::Arm;
 use coalmine::config::{WhenNoUnit, plugin_json};
 use coalmine::{Policy, Timestamp, decide};
 use coalmine_analysis::simulate::Watched;
@@ -96,6 +97,11 @@ fn one_policy(random: &mut Random, vm: &mut Vm, reasons: &mut BTreeMap<String, u
             let effects = said.map(effects).unwrap_or_default();
             assert_eq!(filtered.edits, effects, "{json}\n{asked:?}");
             assert_eq!(filtered.counted, told, "{json}\n{asked:?}");
+            let all = canary.spec.evidence.is_some_and(|evidence| evidence.rest);
+            let arm = explanation.counted.as_ref();
+            let arm = arm.filter(|counted| all || counted.arm != Arm::REST);
+            let arm = arm.map(|counted| (counted.arm.clone(), counted.slice.to_string()));
+            assert_eq!(filtered.arm, arm, "{json}\n{asked:?}");
         }
         if let Some((variant, reason)) = told {
             // A unit that is not there is drawn anew by whoever simulates.
@@ -154,6 +160,8 @@ struct Filtered {
     counted: Option<(String, String)>,
     /// What became of the variant header.
     edits: Vec<String>,
+    /// The arm and slice that the response was counted in.
+    arm: Option<(String, String)>,
     /// The unit that it issued.
     draw: Option<u128>,
 }
@@ -181,15 +189,26 @@ fn filter(vm: &mut Vm, asked: &RequestArgs) -> Filtered {
     let mut filtered = Filtered {
         counted: None,
         edits: Vec::new(),
+        arm: None,
         draw: None,
     };
     for effect in vm.request(&headers) {
-        if let Some(metric) = effect.strip_prefix("count ") {
+        if effect.starts_with("record ") {
+            assert!(
+                effect.ends_with("coalmine_latency_milliseconds"),
+                "{effect}"
+            );
+        } else if let Some(metric) = effect.strip_prefix("count ") {
             let label = |name: &str| {
                 let (_, rest) = metric.split_once(&format!("{name}=.="))?;
                 Some(rest.split(";.;").next()?.to_owned())
             };
-            filtered.counted = label("variant").zip(label("reason"));
+            match metric.rsplit(";.;").next().unwrap() {
+                "coalmine_decisions" => filtered.counted = label("variant").zip(label("reason")),
+                "coalmine_responses" => filtered.arm = label("arm").zip(label("slice")),
+                "coalmine_chosen_responses" => {}
+                other => panic!("what is {other}?"),
+            }
         } else if let Some(cookie) = effect.strip_prefix("add set-cookie: ") {
             let value = cookie.split(['=', ';']).nth(1).unwrap();
             filtered.draw = Some(u128::from_str_radix(value, 16).unwrap());

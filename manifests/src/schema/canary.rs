@@ -117,6 +117,7 @@ fn spec() -> Schema {
                 .about("Another salt draws other users. If it is not there: `namespace/name`."),
         ),
         ("ramp", ramp()),
+        ("evidence", evidence()),
     ];
     across(Schema::fields(fields).needs(&["hosts", "variants", "default"]))
         .about("What the canary says.")
@@ -154,6 +155,10 @@ fn across(spec: Schema) -> Schema {
     .rule(
         "!has(self.issueCookie) || (has(self.whenNoUnit) && self.whenNoUnit == 'issue-cookie')",
         "issueCookie means nothing without whenNoUnit: issue-cookie",
+    )
+    .rule(
+        "!has(self.evidence) || !('control' in self.variants || 'rest' in self.variants)",
+        "where responses are counted no variant can be called control or rest, as arms are",
     )
     .rule(
         "!has(self.rules) || \
@@ -336,4 +341,12 @@ fn ramp() -> Schema {
             "the first point of a ramp has no point before it to draw a line from",
         )
         .about("Shares as a function of time, in the order of time; `shares` holds before its first point.")
+}
+
+fn evidence() -> Schema {
+    Schema::fields(vec![(
+        "rest",
+        Schema::flag().about("Also those of the default beside the control cohort."),
+    )])
+    .about("Counts the responses of whoever was drawn, by arm; `{}` is enough.")
 }

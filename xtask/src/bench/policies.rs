@@ -14,6 +14,13 @@ pub(super) fn real(host: &str) -> String {
     plugin(&[real_canary("reviews", host)])
 }
 
+/// The real policy, with responses counted by arm.
+pub(super) fn real_with_evidence() -> String {
+    let mut canary = real_canary("reviews", request::HOST);
+    canary["spec"]["evidence"] = json!({});
+    plugin(&[canary])
+}
+
 /// So many canaries with the real policy, the one that is asked for in their middle.
 pub(super) fn many_canaries(count: usize) -> String {
     let canaries: Vec<Value> = (0..count)

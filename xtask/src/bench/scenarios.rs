@@ -67,6 +67,10 @@ pub(super) fn all(module: &Path) -> Vec<Scenario> {
     let real = coalmine(policies::real(request::HOST));
     let title = "coalmine, the real policy";
     all.extend(drawn([POLICY_STABLE, POLICY_CANARY], title, true, &real));
+    let evidence = coalmine(policies::real_with_evidence());
+    let ids = ["evidence-stable", "evidence-canary"];
+    let title = "coalmine, the real policy with evidence";
+    all.extend(drawn(ids, title, false, &evidence));
     let script = bootstrap(Some(lua(LUA)), Vec::new());
     let title = "Lua, the real policy";
     all.extend(drawn([LUA_STABLE, "lua-canary"], title, false, &script));
