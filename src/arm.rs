@@ -62,6 +62,9 @@ impl Arm {
 
 impl Drawn {
     /// The arm and slice of a bucket that `owner` has drawn, `None` for the default.
+    ///
+    /// Kept out of line: most requests are not counted, and pay for what stands in their way.
+    #[inline(never)]
     pub(crate) fn of(
         canary: &CanaryPolicy,
         bucket: Bucket,

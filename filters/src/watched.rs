@@ -9,6 +9,7 @@ use crate::host::Host;
 use crate::pairs::Pairs;
 use crate::plugin::Plugin;
 use coalmine::arm::{Arm, Drawn};
+use coalmine::config::Evidence;
 use coalmine::policy::CanaryPolicy;
 use coalmine::response::{Class, Ended, Grpc};
 use coalmine::{Decision, VariantId};
@@ -36,12 +37,24 @@ enum By {
 
 impl Watched {
     /// What has to be kept, if the response is to be counted.
+    #[inline]
     pub(crate) fn of(
         decision: &Decision<'_>,
         headers: &Pairs<'_>,
         host: &Host,
     ) -> Option<Box<Self>> {
         let evidence = decision.canary.evidence()?;
+        Self::begin(evidence, decision, headers, host)
+    }
+
+    /// Kept out of line: most requests are not counted, and pay for what stands in their way.
+    #[inline(never)]
+    fn begin(
+        evidence: Evidence,
+        decision: &Decision<'_>,
+        headers: &Pairs<'_>,
+        host: &Host,
+    ) -> Option<Box<Self>> {
         let by = match decision.drawn {
             Some(drawn) if drawn.arm != Arm::Rest || evidence.rest => By::Draw(drawn),
             Some(_) => return None,
@@ -59,6 +72,7 @@ impl Watched {
     }
 
     /// The headers of the response have come.
+    #[inline(never)]
     pub(crate) fn headers(&mut self, host: &Host) {
         if let (Some(began), Some(now)) = (self.began, host.nanoseconds()) {
             self.latency = Some(now.saturating_sub(began) / 1_000_000);
@@ -81,6 +95,7 @@ impl Watched {
     }
 
     /// The stream has ended.
+    #[inline(never)]
     pub(crate) fn end(&self, plugin: &Plugin) {
         let host = &plugin.host;
         let Some(canary) = self.canary_of(plugin) else {
