@@ -29,6 +29,7 @@ pub mod input;
 pub mod module;
 pub mod outcome;
 pub mod place;
+mod progress;
 pub mod render;
 pub mod replace;
 pub mod report;

@@ -17,7 +17,8 @@ use crate::request::RequestArgs;
 use clap::Args;
 use coalmine::config::{Canaries, Canary};
 use coalmine::{Policy, Timestamp};
-use coalmine_analysis::simulate::{Curve, Simulation, Speed, Target};
+use coalmine_analysis::log::Target;
+use coalmine_analysis::simulate::{Curve, Simulation, Speed};
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -155,7 +156,7 @@ fn meant<'c>(
 }
 
 /// A host of a canary, as a client would send it.
-fn host_of(canary: &Canary) -> String {
+pub(crate) fn host_of(canary: &Canary) -> String {
     let first = canary.spec.hosts.first().map_or("", String::as_str);
     match first.strip_prefix('*') {
         Some("") => "any.example".to_owned(),
