@@ -114,6 +114,15 @@ pub fn simulate(args: &SimulateArgs) -> Result<Outcome, Failure> {
             "one draw for all requests is no simulation; choose other draws with --seed",
         ));
     }
+    if args
+        .svg
+        .as_ref()
+        .is_some_and(|path| path.as_os_str() == "-")
+    {
+        return Err(Failure::refused(
+            "standard output has the report; name a file for the picture with --svg",
+        ));
+    }
     let is_standard_input = |path: &PathBuf| path.as_os_str() == "-";
     if args.log.as_ref().is_some_and(is_standard_input)
         && args.files.files.iter().any(is_standard_input)
