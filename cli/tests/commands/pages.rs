@@ -61,3 +61,8 @@ fn explaining() {
 fn validating() {
     check_page("validate.md", &["reviews.yaml", "cluster.yaml"], &[0, 1]);
 }
+
+#[test]
+fn the_plugin_alone() {
+    check_page("plugin.md", &["reviews.yaml"], &[0, 0, 0]);
+}
