@@ -30,6 +30,7 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = after_help(EXAMPLES))]
 #[command(mut_arg("files", |files| files.required(false).required_unless_present("out_of")))]
+#[command(mut_arg("output", |output| output.conflicts_with_all(["into", "out_of"])))]
 pub struct GatewayApiArgs {
     /// Where canaries are read from.
     #[command(flatten)]
