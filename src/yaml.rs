@@ -6,10 +6,19 @@ use crate::config::{self, Canaries};
 use crate::diagnostic::{Diagnostic, Place, Severity};
 use crate::node::{Key, Node, Span, Spans, Value, ValueVisitor};
 use annotate_snippets::{Annotation, AnnotationKind, Level, Renderer, Snippet};
+use core::fmt;
 use core::ops::Range;
 use serde::de::{Deserialize, Deserializer};
+use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::options::DuplicateKeyPolicy;
-use serde_saphyr::{Location, Spanned};
+use serde_saphyr::{Error, Location, Options, Spanned};
+
+/// How many values the aliases (`*name`) of a text may stand for all together, and how many may be
+/// kept for them: some 30 MB. Whatever else a text makes is in proportion to its length.
+const ALIASED: usize = 250_000;
+
+/// How many bytes the texts behind aliases may have.
+const ALIASED_BYTES: usize = 64 << 20;
 
 /// A file as it was read, for messages that point into it.
 #[derive(Clone, Debug)]
@@ -47,17 +56,10 @@ pub fn read(sources: &[Source]) -> (Canaries, Vec<Diagnostic>) {
 /// # Errors
 /// The first place where the text is not YAML; `source` is put into its place.
 pub fn parse(text: &str, source: usize) -> Result<Vec<Node>, Box<Diagnostic>> {
-    let options = serde_saphyr::options! {
-        // Repeated keys are reported with every other problem of the file, not instead of them.
-        duplicate_keys: DuplicateKeyPolicy::PassThrough,
-        // `no` and `on` are ordinary words for a group or a cookie.
-        strict_booleans: true,
-    };
-    serde_saphyr::from_multiple_with_options::<Located>(text, options)
+    serde_saphyr::from_multiple_with_options::<Located>(text, options(text.len()))
         .map(|documents| documents.into_iter().map(Node::from).collect())
         .map_err(|error| {
-            let line = first_line(&error);
-            let (message, help) = in_words(&line);
+            let (message, help) = in_words(&error);
             Box::new(Diagnostic {
                 severity: Severity::Error,
                 code: "not-yaml",
@@ -75,17 +77,81 @@ pub fn parse(text: &str, source: usize) -> Result<Vec<Node>, Box<Diagnostic>> {
         })
 }
 
-/// The library's words, where plainer ones say more, and what to do.
-fn in_words(message: &str) -> (&str, Option<&'static str>) {
-    if message.starts_with("budget breached") {
-        let help = "aliases (`*name`) repeat what they stand for: write fewer of them";
-        return ("it is larger than can be read", Some(help));
+/// How a text of this many bytes is read: it may be as long as it wants, and only what multiplies
+/// its length is bounded.
+fn options(length: usize) -> Options {
+    // A byte begins four values at most: `[?,?]` are mappings, each of an empty key and value.
+    let values = length.saturating_mul(4).saturating_add(ALIASED);
+    serde_saphyr::options! {
+        // Repeated keys are reported with every other problem of the file, not instead of them.
+        duplicate_keys: DuplicateKeyPolicy::PassThrough,
+        // `no` and `on` are ordinary words for a group or a cookie.
+        strict_booleans: true,
+        alias_limits: serde_saphyr::alias_limits! {
+            max_total_replayed_events: ALIASED,
+        },
+        budget: serde_saphyr::budget! {
+            max_documents: length,
+            max_nodes: values,
+            max_events: values.saturating_mul(2),
+            max_total_scalar_bytes: length.saturating_add(ALIASED_BYTES),
+            max_aliases: length,
+            max_anchors: length,
+            max_merge_keys: length,
+            // Many aliases of one anchor are fine while they stand for little.
+            enforce_alias_anchor_ratio: false,
+        },
     }
-    if message.starts_with("recursion limit") {
-        return ("it is nested too deep", None);
-    }
+}
+
+/// The library's words, where plainer ones do not say more, and what to do.
+fn in_words(error: &Error) -> (String, Option<&'static str>) {
+    const FEWER: &str =
+        "write what stands behind `&name` once more instead of `*name`, or in fewer places";
+    let message = match innermost(error) {
+        Error::Budget { breach, .. } => match breach {
+            BudgetBreach::Depth { .. } => "it is nested too deep".to_owned(),
+            BudgetBreach::RecordedAnchorEvents { .. }
+            | BudgetBreach::RecordedAnchorBytes { .. } => {
+                let kept = "its anchors (`&name`) hold more than can be kept for aliases";
+                return (
+                    kept.to_owned(),
+                    Some("give names to smaller parts, or to none"),
+                );
+            }
+            BudgetBreach::ScalarBytes { .. } => {
+                return (aliased(format_args!("{ALIASED_BYTES} bytes")), Some(FEWER));
+            }
+            // The other limits are out of reach for a text without aliases.
+            _ => return (aliased(format_args!("{ALIASED} values")), Some(FEWER)),
+        },
+        Error::AliasReplayLimitExceeded { .. } => {
+            return (aliased(format_args!("{ALIASED} values")), Some(FEWER));
+        }
+        _ => {
+            let line = first_line(error);
+            match line.starts_with("recursion limit") {
+                true => "it is nested too deep".to_owned(),
+                false => line,
+            }
+        }
+    };
     let tab = message.contains(" tab");
     (message, tab.then_some("indent with spaces"))
+}
+
+/// The error without what the library puts around it: the text, and where an alias stands.
+fn innermost(mut error: &Error) -> &Error {
+    while let Error::AliasError { error: inner, .. } | Error::WithSnippet { error: inner, .. } =
+        error
+    {
+        error = inner;
+    }
+    error
+}
+
+fn aliased(limit: fmt::Arguments<'_>) -> String {
+    format!("its aliases (`*name`) stand for more than {limit}")
 }
 
 /// The error without the library's own drawing of the source, and without the place, which is drawn.

@@ -5,11 +5,13 @@
 //! | [`simulate`] | synthetic users or an access log through the filter's own `decide` |
 //! | [`diff`] | who moves from an old policy to a new one, with requests found by solving |
 //! | [`interval`] | how far a share that was seen may be from the one that was asked |
+//! | [`log`] | lines of an access log to requests |
 //! | [`plot`] | shares over time, for a terminal and as SVG |
 //! | [`sequence`] | numbers that look random and are the same every time |
 
 pub mod diff;
 pub mod interval;
+pub mod log;
 pub mod plot;
 pub mod sequence;
 pub mod simulate;

@@ -3,8 +3,9 @@
 use coalmine::bucket::Share;
 use coalmine::config::{Canaries, Canary, Outcome, read_json};
 use coalmine::{Policy, Timestamp};
+use coalmine_analysis::log::{Asked, Reader};
 use coalmine_analysis::plot;
-use coalmine_analysis::simulate::{Mapping, Run, Simulation, Times, Watched, curve, simulate};
+use coalmine_analysis::simulate::{Run, Simulation, Times, Watched, curve, simulate};
 use serde_json::{Value, json};
 
 fn read(spec: Value) -> Canaries {
@@ -131,18 +132,26 @@ fn a_share_that_is_off_is_called_off() {
     check(520_000, false);
 }
 
+/// Reads a log whose lines say no host.
+fn reader(canaries: &Canaries) -> Reader {
+    let asked = Asked {
+        host: Some("shop".to_owned()),
+        ..Asked::default()
+    };
+    Reader::new(&[], canaries, "x-coalmine-variant", asked)
+}
+
 /// Requests of one user are no independent trials: the interval over requests is wider than that
 /// over as many users.
 #[test]
 fn users_with_many_requests() {
     let canaries = read(json!({"shares": {"canary": "50%"}}));
     let policy = Policy::compile(&canaries);
-    let mapping = Mapping::default();
+    let mut reader = reader(&canaries);
     let mut watched = Watched::new(&policy, &canaries, 1);
     for number in 0..3_000u32 {
         let user = format!("user-{}", number % 30);
-        let record = vec![("x-user-id".to_owned(), user)];
-        let request = mapping.request(&record, &[], Some("shop")).unwrap();
+        let request = reader.columns([("x-user-id", user.as_str())]).unwrap();
         watched.decide(&request, Timestamp::from_unix_millis(0));
     }
     let report = watched.report().remove(0);
@@ -164,17 +173,14 @@ fn a_log_over_a_ramp() {
         {"at": "1970-01-01T00:16:40Z", "canary": "100%", "shape": "linear"},
     ]}));
     let policy = Policy::compile(&canaries);
+    let mut reader = reader(&canaries);
     let mut watched = Watched::new(&policy, &canaries, 1);
     for second in 0..=1_000u32 {
         for request in 0..5 {
             let user = format!("user-{}", (second * 5 + request) % 200);
-            let record = vec![
-                ("x_user_id".to_owned(), user),
-                ("time".to_owned(), second.to_string()),
-            ];
-            let request = Mapping::default()
-                .request(&record, &[], Some("shop"))
-                .unwrap();
+            let second = second.to_string();
+            let columns = [("x_user_id", user.as_str()), ("time", &second)];
+            let request = reader.columns(columns).unwrap();
             let at = request.at.unwrap();
             watched.decide(&request, at);
         }

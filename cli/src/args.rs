@@ -6,6 +6,7 @@ use crate::outcome::{Failure, Outcome};
 use crate::{diff, envoy, explain, module, render, schema, shell, simulate, validate};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// What ends the help of every command.
@@ -101,6 +102,35 @@ impl Command {
             | Self::Man(_) => Format::Table,
         }
     }
+}
+
+/// The format that arguments ask for which cannot be read as a whole.
+pub(crate) fn asked_format(arguments: &[OsString]) -> Format {
+    let words = arguments.iter().map(|word| word.to_string_lossy());
+    let words: Vec<_> = words.take_while(|word| word != "--").collect();
+    let mut asked = Format::Table;
+    for (number, word) in words.iter().enumerate() {
+        let value = match word.strip_prefix("--output").or(word.strip_prefix("-o")) {
+            Some("") => words.get(number + 1).map(|value| value.as_ref()),
+            Some(value) => Some(value.strip_prefix('=').unwrap_or(value)),
+            None => None,
+        };
+        let format = value.and_then(|value| Format::from_str(value, false).ok());
+        asked = format.unwrap_or(asked);
+    }
+    asked
+}
+
+/// What is wrong with arguments, for programs: without the usage, which is for people.
+pub(crate) fn refusal(error: &clap::Error) -> Failure {
+    let text = error.render().to_string();
+    let lines = text.lines().map(str::trim);
+    let lines: Vec<&str> = lines
+        .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"))
+        .filter(|line| !line.is_empty())
+        .collect();
+    let message = lines.join(" ");
+    Failure::refused(message.strip_prefix("error: ").unwrap_or(&message))
 }
 
 /// Where canaries are read from.

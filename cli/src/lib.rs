@@ -29,6 +29,7 @@ pub mod input;
 pub mod module;
 pub mod outcome;
 pub mod place;
+mod progress;
 pub mod render;
 pub mod replace;
 pub mod report;
@@ -38,17 +39,23 @@ pub mod shell;
 pub mod simulate;
 pub mod validate;
 
-use args::Cli;
+use args::{Cli, Format};
 use clap::Parser;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 /// Does what the arguments say, the first being the name of the program.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(arguments) {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
         Err(error) => {
-            // Help and version come this way as well, with exit code 0; a closed pipe is no error.
+            // Help and version come this way as well, with exit code 0.
+            let format = args::asked_format(&arguments);
+            if error.exit_code() != 0 && format != Format::Table {
+                return outcome::tell(Err(args::refusal(&error)), format);
+            }
+            // A closed pipe is no error.
             let _ = error.print();
             return outcome::code(error.exit_code());
         }

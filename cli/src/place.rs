@@ -10,6 +10,7 @@ use coalmine_manifests::Problem;
 use coalmine_manifests::kubernetes::{Origin, Provenance};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
+use std::path::Path;
 
 /// The problem as a diagnostic that can be drawn.
 pub fn placed(problem: &Problem, sources: &[Source]) -> Diagnostic {
@@ -36,11 +37,15 @@ pub fn placed(problem: &Problem, sources: &[Source]) -> Diagnostic {
     }
 }
 
-/// Which source each canary comes from, by its name as given and the hash of its bytes.
+/// Which source each canary comes from, by the name of its file and the hash of its bytes. Folders are
+/// left out: the same files give the same manifests wherever they are, and however they are named.
 pub fn provenance(sources: &[Source]) -> Provenance {
     let of_source = |(number, source): (usize, &Source)| {
         let origin = Origin {
-            file: source.name.clone(),
+            file: match Path::new(&source.name).file_name() {
+                Some(name) => name.to_string_lossy().into_owned(),
+                None => source.name.clone(),
+            },
             hash: sha256(source.text.as_bytes()),
         };
         let documents = yaml::parse(&source.text, number).unwrap_or_default();
@@ -127,7 +132,7 @@ mod tests {
         let sources = [
             source("not.yaml", "kind: ["),
             // The hash is what `printf ... | sha256sum` prints.
-            source("a.yaml", "metadata: {name: a, namespace: n}\n"),
+            source("./canaries/a.yaml", "metadata: {name: a, namespace: n}\n"),
             source("p.json", r#"{"canaries": [{"metadata": {"name": "b"}}]}"#),
         ];
         let provenance = provenance(&sources);

@@ -4,6 +4,7 @@ use crate::outcome::Failure;
 use clap::Args;
 use coalmine::config::Canaries;
 use coalmine::{Moment, Request, Timestamp};
+use coalmine_analysis::log::Asked;
 use std::cell::Cell;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -113,6 +114,19 @@ impl RequestArgs {
                     shown.join(", ")
                 )))
             }
+        }
+    }
+
+    /// What the lines of an access log do not say, with the host of those without one.
+    pub(crate) fn beside_a_log(&self, host: Option<String>) -> Asked {
+        let named = |cookie: &String| ("cookie".to_owned(), cookie.clone());
+        let headers = self.headers.iter().cloned();
+        Asked {
+            host,
+            path: Some(self.path.clone()),
+            method: Some(self.method.clone()),
+            source_address: self.source_address.clone(),
+            headers: headers.chain(self.cookies.iter().map(named)).collect(),
         }
     }
 

@@ -23,7 +23,7 @@ pub struct SchemaArgs {
     /// The CustomResourceDefinition for Kubernetes, as YAML
     #[arg(long)]
     pub crd: bool,
-    /// The file to write to; standard output if not given
+    /// The file to write to; standard output if not given, or -
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
 }
@@ -39,7 +39,8 @@ pub fn schema(args: &SchemaArgs) -> Result<Outcome, Failure> {
         schema::json_schema()
     };
     let text = made.map_err(|error| Failure::cannot(error.to_string()))?;
-    let Some(path) = &args.output else {
+    let file = args.output.as_ref();
+    let Some(path) = file.filter(|path| path.as_os_str() != "-") else {
         return Ok(Outcome {
             data: text,
             ..Outcome::default()

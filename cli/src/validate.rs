@@ -11,7 +11,7 @@ use clap::Args;
 use coalmine::config::Canaries;
 use coalmine::diagnostic::{Diagnostic, Severity, any_error};
 use coalmine::yaml::{self, Source};
-use coalmine_manifests::check::{self, Options};
+use coalmine_manifests::check::{self, Digests, Options};
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -44,7 +44,8 @@ pub struct ValidateArgs {
         default_value = "istio-system"
     )]
     pub root_namespace: String,
-    /// The module that plugins have to run: its digest is compared with what they pin
+    /// The module that plugins have to run: its digest is compared with what they pin [default: the
+    /// module that this command carries, if it carries one]
     #[arg(long, value_name = "FILE", requires = "against")]
     pub module: Option<PathBuf>,
     /// How to print what was found
@@ -145,7 +146,7 @@ fn against(args: &ValidateArgs, checked: &mut Checked) -> Result<(), Failure> {
     }
     let options = Options {
         root_namespace: args.root_namespace.clone(),
-        module: args.module.as_deref().map(module::digests).transpose()?,
+        module: digests(args)?,
     };
     let nodes = documents.iter().map(|(number, node)| (*number, node));
     let result = check::check(&checked.canaries, nodes, &options);
@@ -169,6 +170,14 @@ fn against(args: &ValidateArgs, checked: &mut Checked) -> Result<(), Failure> {
     checked.found.extend(missing);
     checked.found.extend(result.found);
     Ok(())
+}
+
+/// What plugins have to pin: a command that carries a module is for that one.
+fn digests(args: &ValidateArgs) -> Result<Option<Digests>, Failure> {
+    let wanted = args.module.is_some() || module::carried().is_some();
+    wanted
+        .then(|| module::digests(args.module.as_deref()))
+        .transpose()
 }
 
 fn text(checked: &Checked) -> Outcome {

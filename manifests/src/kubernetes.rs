@@ -20,7 +20,7 @@ pub const SOURCE_HASH: &str = "coalmine.dev/source-hash";
 /// A file that canaries were read from.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Origin {
-    /// Its name, as whoever renders it gave it.
+    /// Its name, without the folders.
     pub file: String,
     /// The SHA-256 of its bytes, as `sha256:` and 64 digits of hex.
     pub hash: String,

@@ -4,11 +4,12 @@
 
 mod examples;
 
+use coalmine::config::plugin_json;
 use coalmine::{Node, yaml};
 use coalmine_manifests::envoy::{self, Form};
 use coalmine_manifests::envoy_filter::{self, Code};
 use coalmine_manifests::gateway_api;
-use coalmine_manifests::istio::{self, Extension, Module, Routes};
+use coalmine_manifests::istio::{self, Extension, Kind, Module, Placement, Routes, TargetRef};
 use coalmine_manifests::{Error, File, check};
 use examples::Example;
 use std::collections::BTreeMap;
@@ -50,12 +51,19 @@ type Target = (&'static str, fn(&Example) -> Result<Vec<File>, Error>);
 const TARGETS: &[Target] = &[
     ("envoy", |example| envoy(example, Form::Static)),
     ("envoy-xds", |example| envoy(example, Form::Xds)),
-    ("istio", istio),
+    ("istio", |example| istio(example, Extension::new(module()))),
+    ("istio-traffic-extension", traffic_extension),
+    ("istio-waypoint", waypoint),
     ("gateway-api", |example| gateway_api(example, false)),
     ("gateway-api-grpc", |example| gateway_api(example, true)),
     ("istio-envoyfilter", envoy_filter),
+    ("istio-envoyfilter-remote", envoy_filter_with_remote_code),
     ("istio-envoyfilter-routes", envoy_filter_with_routes),
+    ("plugin", plugin),
 ];
+
+/// The digest of a module that is nowhere.
+const DIGEST: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
 fn envoy(example: &Example, form: Form) -> Result<Vec<File>, Error> {
     let options = envoy::Options {
@@ -65,14 +73,47 @@ fn envoy(example: &Example, form: Form) -> Result<Vec<File>, Error> {
     envoy::render(&example.canaries, &example.provenance, &options)
 }
 
-fn istio(example: &Example) -> Result<Vec<File>, Error> {
-    let digest = "0123456789abcdef".repeat(4);
-    let module = format!("oci://registry.example.com/coalmine@sha256:{digest}");
+/// The address of a module.
+fn address() -> String {
+    format!("oci://registry.example.com/coalmine@sha256:{DIGEST}")
+}
+
+fn module() -> Module {
+    Module::new(&address(), None).unwrap()
+}
+
+fn istio(example: &Example, extension: Extension) -> Result<Vec<File>, Error> {
     let options = istio::Options {
-        extension: Some(Extension::new(Module::new(&module, None).unwrap())),
+        extension: Some(extension),
         routes: Some(Routes::default()),
     };
     istio::render(&example.canaries, &example.provenance, &options)
+}
+
+fn traffic_extension(example: &Example) -> Result<Vec<File>, Error> {
+    let extension = Extension {
+        kind: Kind::TrafficExtension,
+        ..Extension::new(module())
+    };
+    istio(example, extension)
+}
+
+fn waypoint(example: &Example) -> Result<Vec<File>, Error> {
+    let waypoint = TargetRef::parse("Gateway/waypoint").unwrap();
+    let extension = Extension {
+        namespace: "bookinfo".to_owned(),
+        placement: Placement::Targets(vec![waypoint]),
+        ..Extension::new(module())
+    };
+    istio(example, extension)
+}
+
+fn plugin(example: &Example) -> Result<Vec<File>, Error> {
+    let contents = plugin_json(&example.canaries).map_err(Error::Json)?;
+    Ok(vec![File {
+        name: "plugin.json".to_owned(),
+        contents,
+    }])
 }
 
 /// Routes of a gateway; an example without services has none.
@@ -94,29 +135,31 @@ fn gateway_api(example: &Example, grpc: bool) -> Result<Vec<File>, Error> {
     gateway_api::render(&example.canaries, &example.provenance, &options)
 }
 
+fn local() -> Code {
+    Code::Local("/var/lib/coalmine/coalmine.wasm".to_owned())
+}
+
 fn envoy_filter(example: &Example) -> Result<Vec<File>, Error> {
-    envoy_filter::render(
-        &example.canaries,
-        &example.provenance,
-        &filter_options(false),
-    )
+    let options = envoy_filter::Options::new(local());
+    envoy_filter::render(&example.canaries, &example.provenance, &options)
+}
+
+fn envoy_filter_with_remote_code(example: &Example) -> Result<Vec<File>, Error> {
+    let code = Code::Remote {
+        uri: address(),
+        sha256: DIGEST.to_owned(),
+    };
+    let options = envoy_filter::Options::new(code);
+    envoy_filter::render(&example.canaries, &example.provenance, &options)
 }
 
 fn envoy_filter_with_routes(example: &Example) -> Result<Vec<File>, Error> {
     let example = example.in_a_cluster();
-    envoy_filter::render(
-        &example.canaries,
-        &example.provenance,
-        &filter_options(true),
-    )
-}
-
-fn filter_options(routes: bool) -> envoy_filter::Options {
-    let code = Code::Local("/var/lib/coalmine/coalmine.wasm".to_owned());
-    envoy_filter::Options {
-        routes,
-        ..envoy_filter::Options::new(code)
-    }
+    let options = envoy_filter::Options {
+        routes: true,
+        ..envoy_filter::Options::new(local())
+    };
+    envoy_filter::render(&example.canaries, &example.provenance, &options)
 }
 
 fn rendered() -> BTreeMap<PathBuf, String> {
@@ -178,9 +221,12 @@ fn what_is_rendered_agrees() {
                 _ => example.canaries.clone(),
             };
             let result = check::check(&canaries, nodes, &check::Options::default());
-            if target.starts_with("envoy") {
-                // Those are no manifests, and are not taken for some.
-                assert_eq!(result.objects, 0, "{target}/{}", example.name);
+            if target.starts_with("envoy") || *target == "plugin" {
+                // Those are no manifests, and are not taken for some; the filter's config has a kind,
+                // but is no plugin of a mesh.
+                let kinds = usize::from(*target == "plugin");
+                let seen = (result.objects, result.plugins);
+                assert_eq!(seen, (kinds, 0), "{target}/{}", example.name);
                 continue;
             }
             let found = &result.found;

@@ -23,6 +23,8 @@ const COOKIES: [&str; 3] = ["s", "plan", "pin"];
 const QUERIES: [&str; 3] = ["q", "pin", "v"];
 const PATHS: [&str; 4] = ["/", "/beta/x", "/api/v1", "/a"];
 const METHODS: [&str; 3] = ["GET", "POST", "PUT"];
+/// Hosts of the first canaries, of which a condition may ask.
+const HOSTS: [&str; 4] = ["h0", "h1.other", "a.w0", "elsewhere"];
 const REGEXES: [&str; 4] = ["[a-c]+", r"ab-\d+", ".*", "bot.*|staff"];
 
 /// What is random.
@@ -112,11 +114,14 @@ impl Random {
                 true
             }
         });
+        let mut hosts = vec![format!("h{number}")];
+        hosts.extend(self.one_in(3).then(|| format!("h{number}.other")));
+        hosts.extend(self.one_in(3).then(|| format!("*.w{number}")));
         Canary {
             name: format!("c{number}"),
             namespace: self.one_in(2).then(|| "ns".to_owned()),
             spec: Spec {
-                hosts: vec![format!("h{number}")],
+                hosts,
                 service: None,
                 variants: variants.collect(),
                 default: default.to_owned(),
@@ -209,17 +214,30 @@ impl Random {
                 .map(|_| random.condition(depth - 1))
                 .collect()
         };
-        match self.below(if depth == 0 { 6 } else { 9 }) {
+        match self.below(if depth == 0 { 7 } else { 10 }) {
             0 | 1 => Condition::Header(self.named(&HEADERS)),
             2 => Condition::Cookie(self.named(&COOKIES)),
             3 => Condition::Query(self.named(&QUERIES)),
-            4 => Condition::Path(match self.below(2) {
+            4 => Condition::Path(match self.below(5) {
                 0 => Test::Prefix(self.pick(&PATHS)),
+                1 => Test::Suffix(self.pick(&["x", "v1", "/a"])),
+                2 => Test::Contains(self.pick(&["eta", "/", "v"])),
+                3 => Test::Regex(self.pick(&["/[a-z]+", "/(api|beta)/.*"])),
                 _ => Test::Exact(self.pick(&PATHS)),
             }),
-            5 => Condition::Method(Test::In(vec![self.pick(&METHODS)])),
-            6 => Condition::All(parts(self)),
-            7 => Condition::Any(parts(self)),
+            5 => Condition::Method(match self.below(3) {
+                0 => Test::Exact(self.pick(&METHODS)),
+                1 => Test::Prefix("P".to_owned()),
+                _ => Test::In(vec![self.pick(&METHODS)]),
+            }),
+            6 => Condition::Host(match self.below(4) {
+                0 => Test::Exact(self.pick(&HOSTS)),
+                1 => Test::Prefix("h".to_owned()),
+                2 => Test::Suffix(self.pick(&["0", ".other", ".w1"])),
+                _ => Test::In(vec![self.pick(&HOSTS), self.pick(&HOSTS)]),
+            }),
+            7 => Condition::All(parts(self)),
+            8 => Condition::Any(parts(self)),
             _ => Condition::Not(Box::new(self.condition(depth - 1))),
         }
     }
@@ -237,6 +255,16 @@ impl Random {
         };
         let name = self.pick(names);
         Named { name, test }
+    }
+
+    /// One of a canary's hosts; one that only a wildcard names begins with something.
+    fn host_of(&mut self, canary: &Canary) -> String {
+        let hosts = &canary.spec.hosts;
+        let host = &hosts[self.below(hosts.len())];
+        match host.strip_prefix('*') {
+            Some(end) => self.pick(&["a", "b.c"]) + end,
+            None => host.clone(),
+        }
     }
 
     /// A request to one of these canaries, or, seldom, to none of them.
@@ -289,7 +317,7 @@ impl Random {
         }
         let host = match self.one_in(30) {
             true => "elsewhere".to_owned(),
-            false => canary.spec.hosts[0].clone(),
+            false => self.host_of(canary),
         };
         RequestArgs {
             host: Some(host),

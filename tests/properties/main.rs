@@ -24,4 +24,5 @@ mod rules;
 #[path = "../sequence/mod.rs"]
 mod sequence;
 mod shares;
+mod sizes;
 mod written;

@@ -9,6 +9,7 @@ mod text;
 use crate::args::{Files, Format, after_help};
 use crate::input::{self, Input};
 use crate::outcome::{Failure, NO, Outcome};
+use crate::progress;
 use clap::{Args, ValueEnum};
 use coalmine::Timestamp;
 use coalmine::bucket::Share;
@@ -93,7 +94,9 @@ pub fn diff(args: &DiffArgs) -> Result<Outcome, Failure> {
         ));
     }
     let (old, new) = (read(&args.old)?, read(&args.new)?);
+    let shown = progress::spinner("looking for requests that move");
     let diff = analysis::diff(&old.canaries, &new.canaries, &args.at);
+    shown.finish_and_clear();
     let objections = objections(args, &diff);
     let ok = objections.is_empty();
     let answer = Answer {

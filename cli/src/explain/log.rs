@@ -1,15 +1,17 @@
 //! Explanations of the lines of an access log.
 
-use super::access_log::{self, Logged, Mapping};
 use super::explanation::Explanation;
 use super::paint::Paint;
 use super::trace::explain_compiled;
 use super::{places, text, words};
 use crate::input::counted;
 use crate::outcome::Failure;
+use crate::progress;
 use crate::request::RequestArgs;
+use crate::simulate::host_of;
 use coalmine::Policy;
 use coalmine::config::Canaries;
+use coalmine_analysis::log::{Logged, Reader, Target};
 use serde::Serialize;
 
 /// A line of the log, explained.
@@ -35,25 +37,34 @@ pub(super) struct Lines {
 pub(super) fn explain(
     canaries: &Canaries,
     log: &str,
-    mappings: &[Mapping],
+    mappings: &[Target],
     asked: &RequestArgs,
 ) -> Result<Lines, Failure> {
     let policy = Policy::compile(canaries);
-    let headers = places::headers(canaries);
+    // As in a simulation, a line without a host is meant for the only canary.
+    let host = match (&asked.host, canaries.canaries.as_slice()) {
+        (None, [only]) => Some(host_of(only)),
+        (said, _) => said.clone(),
+    };
+    let variant_header = policy.variant_header();
+    let mut reader = Reader::new(mappings, canaries, variant_header, asked.beside_a_log(host));
     let mut lines = Vec::new();
     let mut passed: Vec<(usize, String)> = Vec::new();
+    let bar = progress::bar(log.len() as u64);
     for (number, line) in (1..).zip(log.lines()) {
+        bar.inc(line.len() as u64 + 1);
         if line.trim().is_empty() {
             continue;
         }
-        match access_log::read(line, &headers, policy.variant_header(), mappings, asked) {
+        match reader.json(line.as_bytes()) {
             Ok(logged) => lines.push(Line {
                 line: number,
-                explanation: explain_line(canaries, &policy, &logged)?,
+                explanation: explain_line(canaries, &policy, &logged, asked)?,
             }),
             Err(why) => passed.push((number, why)),
         }
     }
+    bar.finish_and_clear();
     match (lines.is_empty(), passed.first()) {
         (true, Some((number, why))) => Err(Failure::refused(format!(
             "no line of the access log can be read; line {number}: {why}; it has to be in JSON \
@@ -78,12 +89,14 @@ fn explain_line(
     canaries: &Canaries,
     policy: &Policy,
     logged: &Logged,
+    asked: &RequestArgs,
 ) -> Result<Explanation, Failure> {
-    let mut explanation = explain_compiled(canaries, policy, &logged.request)?;
+    let mut explanation = explain_compiled(canaries, policy, &request(logged, asked))?;
     let mut all = canaries.canaries.iter();
     let canary = all.find(|canary| Some(canary.full_name()) == explanation.canary);
     if let Some(canary) = canary {
-        explanation.unknown = places::unknown(canary, &explanation, &logged.carried);
+        explanation.unknown =
+            places::unknown(canary, &explanation, &places::carried(logged, asked));
         let decided = explanation.decision.as_ref();
         explanation.answered = places::answered(
             canary,
@@ -93,6 +106,27 @@ fn explain_line(
         );
     }
     Ok(explanation)
+}
+
+/// A line's request as arguments would say it.
+fn request(logged: &Logged, asked: &RequestArgs) -> RequestArgs {
+    let mut request = RequestArgs {
+        tls: logged.tls,
+        source_address: logged.source_address.clone(),
+        at: logged.at.or(asked.at),
+        draw: asked.draw,
+        ..RequestArgs::default()
+    };
+    for (name, value) in logged.headers.iter().cloned() {
+        match name.as_str() {
+            ":authority" => request.host = Some(value),
+            ":path" => request.path = value,
+            ":method" => request.method = value,
+            "cookie" => request.cookies.push(value),
+            _ => request.headers.push((name, value)),
+        }
+    }
+    request
 }
 
 /// One line for each line of the log.

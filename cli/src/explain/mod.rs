@@ -3,7 +3,6 @@
 //! | file | what |
 //! |---|---|
 //! | `curl` | a `curl` line to a request |
-//! | `access_log` | a line of an access log to a request |
 //! | `log` | explanations of such lines |
 //! | `places` | where a decision looks, and what a log lacks of it |
 //! | `explanation` | what an explanation holds |
@@ -14,7 +13,6 @@
 //! | `text` | the explanation for people |
 //! | `paint` | its colours |
 
-mod access_log;
 mod curl;
 mod explanation;
 mod line;
@@ -26,7 +24,6 @@ mod text;
 mod trace;
 mod words;
 
-pub use access_log::Mapping;
 pub use explanation::{Explanation, Outcome as Decided};
 pub use trace::{explain_compiled, explain_request};
 
@@ -35,6 +32,7 @@ use crate::input::{self, Input};
 use crate::outcome::{Failure, Outcome};
 use crate::request::RequestArgs;
 use clap::Args;
+use coalmine_analysis::log::Target;
 use paint::Paint;
 use std::path::Path;
 
@@ -70,9 +68,9 @@ pub struct ExplainArgs {
     #[arg(long, value_name = "LINE|FILE", conflicts_with_all = ["method", "path", "tls", "curl"])]
     pub access_log: Option<String>,
     /// What a field of the log is, like uid=header:x-user-id; may be repeated: header:NAME,
-    /// cookie:NAME, host, path, method, time, source-address
-    #[arg(long = "map", value_name = "FIELD=MEANING", requires = "access_log")]
-    pub mappings: Vec<Mapping>,
+    /// cookie:NAME, query:NAME, host, path, method, time, source-address
+    #[arg(long = "map", value_name = "FIELD=PART", requires = "access_log")]
+    pub mappings: Vec<Target>,
     /// The request as a curl line, word by word
     #[arg(last = true, value_name = "CURL LINE", conflicts_with_all = ["curl", "access_log", "host", "method", "path", "headers", "cookies", "tls"])]
     pub words: Vec<String>,

@@ -2,25 +2,40 @@
 
 use super::explanation::{Answered, Explanation};
 use super::words;
-use coalmine::config::{Canaries, Canary, Condition, WhenNoUnit};
+use crate::request::RequestArgs;
+use coalmine::config::{Canary, Condition, WhenNoUnit};
+use coalmine_analysis::log::{Logged, Part};
 use std::collections::BTreeSet;
 
 const HEADER: &str = "header ";
 const COOKIE: &str = "cookie ";
 const QUERY: &str = "query parameter ";
+const COOKIES: &str = "cookies";
+const TIME: &str = "the time";
+const ADDRESS: &str = "the client's address";
 
-/// The names of all headers that the canaries read.
-pub(super) fn headers(canaries: &Canaries) -> BTreeSet<String> {
-    let mut places = BTreeSet::new();
-    for canary in &canaries.canaries {
-        places.extend(words::pin_places(&canary.spec.pins));
-        places.extend(words::unit_places(canary, None));
-        for rule in &canary.spec.rules {
-            of_condition(&rule.when, &mut places);
-        }
-    }
-    let names = places.iter().filter_map(|place| place.strip_prefix(HEADER));
-    names.map(str::to_owned).collect()
+/// Where in the request a log's line or the arguments tell something, be it that it was not sent.
+pub(super) fn carried(logged: &Logged, asked: &RequestArgs) -> BTreeSet<String> {
+    let told = logged.told.iter().map(|part| match part {
+        Part::Header(name) if name == "cookie" => COOKIES.to_owned(),
+        Part::Header(name) => format!("{HEADER}{name}"),
+        Part::Cookie(name) => format!("{COOKIE}{name}"),
+        Part::Query(name) => format!("{QUERY}{name}"),
+        Part::Path => "path".to_owned(),
+        Part::Host => "host".to_owned(),
+        Part::Method => "method".to_owned(),
+        Part::Time => TIME.to_owned(),
+        Part::SourceAddress => ADDRESS.to_owned(),
+    });
+    let headers = asked.headers.iter();
+    let headers = headers.map(|(name, _)| format!("{HEADER}{name}"));
+    let cookies = asked.cookies.iter();
+    let cookies = cookies.filter_map(|cookie| cookie.split('=').next());
+    let cookies = cookies.map(|name| format!("{COOKIE}{}", name.trim()));
+    let mut carried: BTreeSet<String> = told.chain(headers).chain(cookies).collect();
+    carried.extend(asked.at.map(|_| TIME.to_owned()));
+    carried.extend(asked.source_address.as_ref().map(|_| ADDRESS.to_owned()));
+    carried
 }
 
 /// Where a condition looks, in words.
@@ -65,15 +80,15 @@ pub(super) fn unknown(
         let before = unit.looked_in.iter().take_while(|place| !found(place));
         looked.extend(before.cloned());
         if unit.when_no_unit == Some(WhenNoUnit::SourceAddress) {
-            looked.push("the client's address".to_owned());
+            looked.push(ADDRESS.to_owned());
         }
     }
     if explanation.ramp && !explanation.parts.is_empty() && !reason.starts_with("rule:") {
-        looked.push("the time".to_owned());
+        looked.push(TIME.to_owned());
     }
     let is_carried = |place: &String| {
         carried.contains(place)
-            || (place.starts_with(COOKIE) && carried.contains("cookies"))
+            || (place.starts_with(COOKIE) && carried.contains(COOKIES))
             || (place.starts_with(QUERY) && carried.contains("path"))
     };
     let mut seen = BTreeSet::new();

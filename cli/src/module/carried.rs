@@ -12,6 +12,12 @@ const CARRIED: Option<&[u8]> = Some(include_bytes!(concat!(env!("OUT_DIR"), "/co
 #[cfg(not(carries_module))]
 const CARRIED: Option<&[u8]> = None;
 
+/// How to get a module where there is none.
+pub(crate) const ADVICE: &str = match CARRIED {
+    Some(_) => "`coalmine module extract` writes coalmine.wasm",
+    None => "`cargo xtask module` makes target/coalmine.wasm",
+};
+
 /// The module that this command carries. One that `cargo xtask dist` built does.
 pub fn carried() -> Option<&'static [u8]> {
     CARRIED
@@ -43,8 +49,8 @@ pub(crate) fn load(file: Option<&Path>) -> Result<Module, Failure> {
     };
     let bytes = read.map_err(|error| {
         let advice = match error.kind() {
-            io::ErrorKind::NotFound => "; `cargo xtask module` makes target/coalmine.wasm",
-            _ => "",
+            io::ErrorKind::NotFound => format!("; {ADVICE}"),
+            _ => String::new(),
         };
         Failure::cannot(format!("cannot read {}: {error}{advice}", path.display()))
     })?;

@@ -19,7 +19,7 @@ mod inspect;
 mod push;
 
 pub use carried::carried;
-pub(crate) use carried::load;
+pub(crate) use carried::{ADVICE, load};
 pub use extract::ExtractArgs;
 pub use image::Image;
 pub(crate) use inspect::usable;
@@ -84,9 +84,9 @@ pub fn module(args: &ModuleArgs) -> Result<Outcome, Failure> {
 /// What plugins pin this module by: the digest of the image that `push` makes of it, and of its bytes.
 ///
 /// # Errors
-/// The file cannot be read.
-pub(crate) fn digests(file: &Path) -> Result<Digests, Failure> {
-    let module = carried::load(Some(file))?;
+/// The file cannot be read, or there is none and the command carries no module.
+pub(crate) fn digests(file: Option<&Path>) -> Result<Digests, Failure> {
+    let module = carried::load(file)?;
     let version = inspect(&module.bytes).ok().and_then(|found| found.version);
     let image = Image::of(&module.bytes, version.as_deref())
         .map_err(|error| Failure::cannot(format!("cannot make an image: {error}")))?;

@@ -7,8 +7,8 @@ use super::inspect::usable;
 use crate::args::{Format, after_help};
 use crate::http;
 use crate::outcome::{Failure, Outcome};
+use crate::progress;
 use clap::Args;
-use indicatif::ProgressBar;
 use oci_client::client::{ClientConfig, ClientProtocol};
 use oci_client::errors::{OciDistributionError, OciErrorCode};
 use oci_client::{Client, Reference, RegistryOperation};
@@ -102,11 +102,9 @@ pub(super) fn push(args: &PushArgs) -> Result<Outcome, Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::cannot(format!("cannot begin to speak http: {error}")))?;
-    // It shows itself on a terminal only.
-    let progress = ProgressBar::new_spinner().with_message(format!("pushing to {registry}"));
-    progress.enable_steady_tick(Duration::from_millis(120));
+    let shown = progress::spinner(format!("pushing to {registry}"));
     let done = runtime.block_on(send(&image, &targets, &credentials, args.plain_http));
-    progress.finish_and_clear();
+    shown.finish_and_clear();
     done.map_err(|error| failure(&error, first, &credentials))?;
 
     let digest = image.manifest.digest;

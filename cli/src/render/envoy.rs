@@ -3,8 +3,10 @@
 use super::refused;
 use crate::args::{Files, after_help};
 use crate::input;
+use crate::module;
 use crate::outcome::{Failure, Outcome};
 use crate::place;
+use crate::progress;
 use crate::replace::{Replaced, replace};
 use clap::{Args, ValueEnum};
 use coalmine_manifests::File;
@@ -97,6 +99,11 @@ impl From<OnFailure> for FailurePolicy {
 }
 
 pub(super) fn render(args: &EnvoyArgs) -> Result<Outcome, Failure> {
+    if args.output.as_os_str() == "-" {
+        return Err(Failure::refused(
+            "Envoy's config is several files, which standard output cannot hold: name a folder with -o",
+        ));
+    }
     let input = input::sound(&args.files)?;
     let options = options(args)?;
     let provenance = place::provenance(&input.sources);
@@ -109,9 +116,9 @@ pub(super) fn render(args: &EnvoyArgs) -> Result<Outcome, Failure> {
     if here && !Path::new(&options.module).exists() {
         let _ = writeln!(
             talk,
-            "note: there is no {} yet; `cargo xtask module` makes target/coalmine.wasm: \
-             copy it there, or say where it is with --module",
-            options.module
+            "note: there is no {} yet; {}: copy it there, or say where it is with --module",
+            options.module,
+            module::ADVICE
         );
     }
     match bootstrap {
@@ -155,7 +162,9 @@ fn take(folder: &Path, steps: &[Step]) -> Result<(String, Option<Replaced>), Fai
     for step in steps {
         let Step::Write(file) = step else {
             if mem::take(&mut unsettled) {
+                let waiting = progress::spinner("waiting until Envoy has the new clusters");
                 thread::sleep(SETTLED);
+                waiting.finish_and_clear();
             }
             continue;
         };

@@ -2,7 +2,7 @@
 
 use super::envoy::OnFailure;
 use super::istio::{label, name, without_namespace};
-use super::{objects, refused};
+use super::{Written, objects, refused};
 use crate::args::{Files, after_help};
 use crate::input;
 use crate::outcome::{Failure, Outcome};
@@ -10,7 +10,6 @@ use crate::place;
 use clap::Args;
 use coalmine_manifests::envoy_filter::{self, Code, Options};
 use coalmine_manifests::istio::{Module, NAME};
-use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
 MODULE is the address of the module with its digest, as pushing it to a registry prints it.
@@ -29,9 +28,9 @@ pub struct EnvoyFilterArgs {
     /// Where canaries are read from.
     #[command(flatten)]
     pub files: Files,
-    /// The folder to write to, one object a file; standard output if not given
-    #[arg(short, long, value_name = "FOLDER")]
-    pub output: Option<PathBuf>,
+    /// Where the objects go.
+    #[command(flatten)]
+    pub written: Written,
     /// The filter's module: a path that every proxy has, or oci://REGISTRY/REPOSITORY@sha256:DIGEST,
     /// https://, http://, which the agent beside the proxy fetches
     #[arg(long, value_name = "PATH|ADDRESS")]
@@ -86,5 +85,5 @@ pub(super) fn render(args: &EnvoyFilterArgs) -> Result<Outcome, Failure> {
     if options.routes {
         talk.push_str(&without_namespace(&input));
     }
-    objects(&files, args.output.as_deref(), input.warnings + &talk)
+    objects(&files, &args.written, input.warnings + &talk)
 }

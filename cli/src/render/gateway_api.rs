@@ -1,7 +1,7 @@
 //! `coalmine render gateway-api`: routes for a gateway or a mesh.
 
 use super::istio::{name, without_namespace};
-use super::{IntoArgs, objects, refused};
+use super::{IntoArgs, Written, objects, refused};
 use crate::args::{Files, after_help};
 use crate::input;
 use crate::outcome::{Failure, Outcome};
@@ -9,7 +9,6 @@ use crate::place;
 use clap::Args;
 use coalmine_manifests::gateway_api::{self, Gateway, MOST_PARENTS, Options};
 use coalmine_manifests::into::Api;
-use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
 Each variant needs a Service of its own in the canary: `service: reviews-v2:9080`.
@@ -31,13 +30,14 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = after_help(EXAMPLES))]
 #[command(mut_arg("files", |files| files.required(false).required_unless_present("out_of")))]
+#[command(mut_arg("output", |output| output.conflicts_with_all(["into", "out_of"])))]
 pub struct GatewayApiArgs {
     /// Where canaries are read from.
     #[command(flatten)]
     pub files: Files,
-    /// The folder to write to, one object a file; standard output if not given
-    #[arg(short, long, value_name = "FOLDER", conflicts_with_all = ["into", "out_of"])]
-    pub output: Option<PathBuf>,
+    /// Where the objects go.
+    #[command(flatten)]
+    pub written: Written,
     /// The gateway that has the routes, and maybe one of its listeners; may be repeated
     /// [default: none, and the canary's Service has them, as a mesh wants it]
     #[arg(long, value_name = "[NAMESPACE/]NAME[:LISTENER]", value_parser = gateway)]
@@ -88,7 +88,7 @@ pub(super) fn render(args: &GatewayApiArgs) -> Result<Outcome, Failure> {
     let files = gateway_api::render(&input.canaries, &provenance, &options)
         .map_err(|error| refused(&error, &input))?;
     let talk = without_namespace(&input);
-    objects(&files, args.output.as_deref(), input.warnings + &talk)
+    objects(&files, &args.written, input.warnings + &talk)
 }
 
 /// `infra/public:https`

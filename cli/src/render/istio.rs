@@ -1,6 +1,6 @@
 //! `coalmine render istio`: what an Istio mesh is configured with.
 
-use super::{IntoArgs, objects, refused};
+use super::{IntoArgs, Written, objects, refused};
 use crate::args::{Files, after_help};
 use crate::input::{self, Input};
 use crate::outcome::{Failure, Outcome};
@@ -13,7 +13,6 @@ use coalmine_manifests::istio::{
 };
 use coalmine_manifests::kubernetes::{is_label, is_name};
 use std::fmt::Write;
-use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
 MODULE is the address of the module with its digest, as pushing it to a registry prints it.
@@ -37,13 +36,14 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = after_help(EXAMPLES))]
 #[command(mut_arg("files", |files| files.required(false).required_unless_present("out_of")))]
+#[command(mut_arg("output", |output| output.conflicts_with_all(["into", "out_of"])))]
 pub struct IstioArgs {
     /// Where canaries are read from.
     #[command(flatten)]
     pub files: Files,
-    /// The folder to write to, one object a file; standard output if not given
-    #[arg(short, long, value_name = "FOLDER", conflicts_with_all = ["into", "out_of"])]
-    pub output: Option<PathBuf>,
+    /// Where the objects go.
+    #[command(flatten)]
+    pub written: Written,
     /// Make only the plugin, or only the routes and subsets
     #[arg(long, value_enum, conflicts_with_all = ["into", "out_of"])]
     pub only: Option<Part>,
@@ -182,7 +182,7 @@ pub(super) fn render(args: &IstioArgs) -> Result<Outcome, Failure> {
     if options.routes.is_some() {
         talk.push_str(&without_namespace(&input));
     }
-    objects(&files, args.output.as_deref(), input.warnings + &talk)
+    objects(&files, &args.written, input.warnings + &talk)
 }
 
 fn extension(args: &ExtensionArgs, istio: Version) -> Result<Extension, Failure> {

@@ -8,6 +8,8 @@
 //! | `gateway_api` | a gateway or mesh with the Gateway API |
 //! | `into` | manifests that people have, of Istio and of the Gateway API |
 //! | `plugin` | the config of the filter alone |
+//!
+//! `stale` finds what an earlier render left in a folder.
 
 mod envoy;
 mod envoy_filter;
@@ -15,6 +17,7 @@ mod gateway_api;
 mod into;
 mod istio;
 mod plugin;
+mod stale;
 
 pub use envoy::{EnvoyArgs, OnFailure};
 pub use envoy_filter::EnvoyFilterArgs;
@@ -31,7 +34,7 @@ use crate::replace::{Replaced, replace};
 use clap::{Args, Subcommand};
 use coalmine_manifests::{Error, File, kubernetes};
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -95,11 +98,30 @@ fn write(folder: &Path, files: &[File]) -> Result<(String, Vec<Replaced>), Failu
     Ok((talk, all))
 }
 
+/// Where objects for Kubernetes go.
+#[derive(Debug, Args)]
+pub struct Written {
+    /// The folder to write to, one object a file; standard output if not given, or -
+    #[arg(short, long, value_name = "FOLDER")]
+    pub output: Option<PathBuf>,
+    /// Remove from the folder what an earlier render made and this one did not
+    #[arg(long, requires = "output")]
+    pub prune: bool,
+}
+
+/// The folder that is meant, none for standard output.
+fn folder(output: Option<&Path>) -> Option<&Path> {
+    output.filter(|folder| folder.as_os_str() != "-")
+}
+
 /// Objects for Kubernetes: written below a folder, one a file, or printed as one stream.
-fn objects(files: &[File], folder: Option<&Path>, mut talk: String) -> Result<Outcome, Failure> {
+fn objects(files: &[File], written: &Written, mut talk: String) -> Result<Outcome, Failure> {
     let mut data = String::new();
-    match folder {
-        Some(folder) => talk.push_str(&write(folder, files)?.0),
+    match folder(written.output.as_deref()) {
+        Some(folder) => {
+            talk.push_str(&write(folder, files)?.0);
+            talk.push_str(&stale::told(folder, files, written)?);
+        }
         None => data = kubernetes::documents(files),
     }
     Ok(Outcome {

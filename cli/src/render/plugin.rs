@@ -1,6 +1,6 @@
 //! `coalmine render plugin`: the config of the filter alone.
 
-use super::{refused, write};
+use super::{folder, refused, write};
 use crate::args::{Files, after_help};
 use crate::input;
 use crate::outcome::{Failure, Outcome};
@@ -21,7 +21,7 @@ pub struct PluginArgs {
     /// Where canaries are read from.
     #[command(flatten)]
     pub files: Files,
-    /// The folder to write plugin.json to; standard output if not given
+    /// The folder to write plugin.json to; standard output if not given, or -
     #[arg(short, long, value_name = "FOLDER")]
     pub output: Option<PathBuf>,
 }
@@ -31,7 +31,7 @@ pub(super) fn render(args: &PluginArgs) -> Result<Outcome, Failure> {
     let mut json =
         plugin_json(&input.canaries).map_err(|error| refused(&Error::Json(error), &input))?;
     json.push('\n');
-    let Some(folder) = &args.output else {
+    let Some(folder) = folder(args.output.as_deref()) else {
         return Ok(Outcome {
             data: json,
             talk: input.warnings,

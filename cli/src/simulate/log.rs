@@ -1,14 +1,15 @@
 //! An access log, line by line.
 
-use super::{SimulateArgs, Simulated, host_of, made, meant};
+use super::{SimulateArgs, Simulated, host_of, meant};
 use crate::input::Input;
 use crate::outcome::Failure;
+use crate::progress;
 use crate::request::MadeUpMoment;
 use coalmine::{Moment, Policy, Timestamp};
-use coalmine_analysis::simulate::{Mapping, Record, Watched};
+use coalmine_analysis::log::{Logged, Reader as Lines};
+use coalmine_analysis::simulate::Watched;
 use indicatif::ProgressBar;
 use serde::Serialize;
-use serde_json::Value;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
@@ -17,7 +18,7 @@ use std::path::Path;
 const SHOWN: usize = 5;
 
 /// A line that is longer is none of an access log.
-const LONGEST: u64 = 1 << 20;
+const LONGEST: usize = 1 << 20;
 
 /// What was read of a log.
 #[derive(Debug, Default, Serialize)]
@@ -49,15 +50,17 @@ pub struct BadLine {
 
 /// Reads the log and decides about each line as it comes.
 struct Reader<'r, 'p> {
-    mapping: Mapping,
-    fixed: Vec<(String, String)>,
-    host: Option<String>,
+    lines: Lines,
     now: Timestamp,
     watched: Watched<'p>,
     read: LogRead,
-    /// Fields that were named by --map and have not been seen yet.
-    missing: Vec<String>,
     bar: &'r ProgressBar,
+}
+
+/// Columns end at a quote or a line break, which what is no log may not have.
+struct Bounded<R> {
+    source: R,
+    since_break: usize,
 }
 
 pub(super) fn simulate(
@@ -83,18 +86,18 @@ pub(super) fn simulate(
         let bytes = file.metadata().map_or(0, |metadata| metadata.len());
         (Box::new(file), bytes)
     };
-    let bar = made::bar(bytes);
+    let bar = progress::bar(bytes);
     let source = BufReader::with_capacity(1 << 16, bar.wrap_read(source));
     let mut reader = Reader {
-        mapping: Mapping::new(args.map.clone()),
-        fixed: args
-            .request
-            .header_list(host.as_deref().unwrap_or_default()),
-        host,
+        lines: Lines::new(
+            &args.map,
+            &input.canaries,
+            policy.variant_header(),
+            args.request.beside_a_log(host),
+        ),
         now: MadeUpMoment::new(&args.request)?.now(),
         watched: Watched::new(policy, &input.canaries, args.seed),
         read: LogRead::default(),
-        missing: args.map.iter().map(|map| map.field.clone()).collect(),
         bar: &bar,
     };
     reader.read(source, path).map_err(unreadable)?;
@@ -114,7 +117,7 @@ fn finished(
     meant: &[&coalmine::config::Canary],
 ) -> Result<Simulated, Failure> {
     let mut read = reader.read;
-    if let Some(field) = reader.missing.first() {
+    if let Some(field) = reader.lines.missing() {
         return Err(Failure::refused(format!(
             "no line of {name} has the field `{field}` that --map names; check its spelling"
         )));
@@ -166,38 +169,33 @@ impl Reader<'_, '_> {
         let mut line = Vec::new();
         for number in 1.. {
             line.clear();
-            if (&mut source).take(LONGEST).read_until(b'\n', &mut line)? == 0 {
+            let mut bounded = (&mut source).take(LONGEST as u64);
+            if bounded.read_until(b'\n', &mut line)? == 0 {
                 break;
             }
-            if line.len() as u64 == LONGEST && !line.ends_with(b"\n") {
-                self.bad(number, format!("it is longer than {LONGEST} bytes"));
-                skip_line(&mut source)?;
+            if line.len() == LONGEST && !line.ends_with(b"\n") {
+                self.bad(number, too_long());
+                source.skip_until(b'\n')?;
                 continue;
             }
             if line.trim_ascii().is_empty() {
                 continue;
             }
-            match serde_json::from_slice::<Value>(&line) {
-                Ok(Value::Object(fields)) => {
-                    let mut record = Record::new();
-                    for (name, value) in fields {
-                        flatten(name, value, &mut record);
-                    }
-                    self.line(number, &record);
-                }
-                Ok(_) => self.bad(number, "it is no JSON object".to_owned()),
-                Err(error) => self.bad(number, format!("it is no JSON: {error}")),
-            }
+            let request = self.lines.json(&line);
+            self.line(number, request);
         }
         Ok(())
     }
 
     fn csv(&mut self, source: impl Read) -> io::Result<()> {
-        let mut source = csv::Reader::from_reader(source);
+        let mut source = csv::Reader::from_reader(Bounded {
+            source,
+            since_break: 0,
+        });
         let names = match source.headers() {
             Ok(names) => names.clone(),
             Err(error) => match error.into_kind() {
-                csv::ErrorKind::Io(error) => return Err(error),
+                csv::ErrorKind::Io(error) => return self.unread(1, error),
                 _ => {
                     self.bad(1, "the header line is not UTF-8".to_owned());
                     return Ok(());
@@ -210,14 +208,11 @@ impl Reader<'_, '_> {
             match source.read_record(&mut values) {
                 Ok(false) => return Ok(()),
                 Ok(true) => {
-                    let pairs = names.iter().zip(&values);
-                    let record: Record = pairs
-                        .map(|(name, value)| (name.trim().to_owned(), value.to_owned()))
-                        .collect();
-                    self.line(number, &record);
+                    let request = self.lines.columns(names.iter().zip(&values));
+                    self.line(number, request);
                 }
                 Err(error) => match error.into_kind() {
-                    csv::ErrorKind::Io(error) => return Err(error),
+                    csv::ErrorKind::Io(error) => return self.unread(number, error),
                     csv::ErrorKind::UnequalLengths {
                         expected_len, len, ..
                     } => {
@@ -230,12 +225,7 @@ impl Reader<'_, '_> {
         }
     }
 
-    fn line(&mut self, number: u64, record: &Record) {
-        let has = |field: &String| record.iter().any(|(name, _)| name == field);
-        self.missing.retain(|field| !has(field));
-        let request = self
-            .mapping
-            .request(record, &self.fixed, self.host.as_deref());
+    fn line(&mut self, number: u64, request: Result<Logged, String>) {
         match request {
             Ok(request) => {
                 self.read.lines += 1;
@@ -245,6 +235,17 @@ impl Reader<'_, '_> {
                 self.watched.decide(&request, now);
             }
             Err(problem) => self.bad(number, problem),
+        }
+    }
+
+    /// What is behind a line without end is not looked at.
+    fn unread(&mut self, line: u64, error: io::Error) -> io::Result<()> {
+        match error.kind() {
+            io::ErrorKind::InvalidData => {
+                self.bad(line, error.to_string());
+                Ok(())
+            }
+            _ => Err(error),
         }
     }
 
@@ -258,28 +259,21 @@ impl Reader<'_, '_> {
     }
 }
 
-fn skip_line(source: &mut impl BufRead) -> io::Result<()> {
-    let mut rest = Vec::new();
-    loop {
-        rest.clear();
-        let read = source.take(LONGEST).read_until(b'\n', &mut rest)?;
-        if read == 0 || rest.ends_with(b"\n") {
-            return Ok(());
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.source.read(buffer)?;
+        let bytes = buffer.get(..read).unwrap_or_default();
+        self.since_break = match bytes.iter().rposition(|byte| *byte == b'\n') {
+            Some(end) => read - end,
+            None => self.since_break + read,
+        };
+        match self.since_break <= LONGEST {
+            true => Ok(read),
+            false => Err(io::Error::new(io::ErrorKind::InvalidData, too_long())),
         }
     }
 }
 
-/// Texts and numbers by their names; what is inside of objects under `outer.inner`.
-fn flatten(name: String, value: Value, record: &mut Record) {
-    match value {
-        Value::String(text) => record.push((name, text)),
-        Value::Number(number) => record.push((name, number.to_string())),
-        Value::Bool(truth) => record.push((name, truth.to_string())),
-        Value::Object(fields) => {
-            for (inner, value) in fields {
-                flatten(format!("{name}.{inner}"), value, record);
-            }
-        }
-        Value::Null | Value::Array(_) => {}
-    }
+fn too_long() -> String {
+    format!("it is longer than {LONGEST} bytes, as no line of an access log is")
 }

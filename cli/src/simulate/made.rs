@@ -3,13 +3,13 @@
 use super::{SimulateArgs, Simulated, SpeedOf, host_of, meant};
 use crate::input::Input;
 use crate::outcome::Failure;
+use crate::progress;
 use crate::replace;
 use crate::request::MadeUpMoment;
 use coalmine::config::{Canary, UnitSource};
 use coalmine::{Moment, Policy, Timestamp};
 use coalmine_analysis::plot;
 use coalmine_analysis::simulate::{Curve, Run, Times, curve, ramp_times, simulate as run, speed};
-use indicatif::{ProgressBar, ProgressStyle};
 use std::time::Instant;
 
 /// How long decisions are timed.
@@ -50,7 +50,7 @@ pub(super) fn simulate(
     let of_a_point = (args.units / u64::from(args.points)).max(1);
     let all =
         canaries.len() as u64 * args.units + curves as u64 * u64::from(args.points) * of_a_point;
-    let bar = bar(all);
+    let bar = progress::bar(all);
     let mut simulated = Simulated {
         canaries: Vec::new(),
         as_asked: true,
@@ -145,7 +145,7 @@ fn measured(
     now: Timestamp,
 ) -> Simulated {
     let start = Instant::now();
-    let bar = bar(canaries.len() as u64);
+    let bar = progress::bar(canaries.len() as u64);
     let speed = canaries.iter().map(|canary| {
         let headers = args.request.header_list(&host(args, canary));
         let run = Run {
@@ -172,15 +172,5 @@ fn measured(
         curves: Vec::<Curve>::new(),
         log: None,
         speed,
-    }
-}
-
-/// On standard error, and only on a terminal.
-pub(super) fn bar(all: u64) -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:30} {percent:>3} %  {per_sec}  {eta} left");
-    let bar = ProgressBar::new(all);
-    match style {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
     }
 }

@@ -17,7 +17,8 @@ use crate::request::RequestArgs;
 use clap::Args;
 use coalmine::config::{Canaries, Canary};
 use coalmine::{Policy, Timestamp};
-use coalmine_analysis::simulate::{Curve, Simulation, Speed, Target};
+use coalmine_analysis::log::Target;
+use coalmine_analysis::simulate::{Curve, Simulation, Speed};
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -113,6 +114,15 @@ pub fn simulate(args: &SimulateArgs) -> Result<Outcome, Failure> {
             "one draw for all requests is no simulation; choose other draws with --seed",
         ));
     }
+    if args
+        .svg
+        .as_ref()
+        .is_some_and(|path| path.as_os_str() == "-")
+    {
+        return Err(Failure::refused(
+            "standard output has the report; name a file for the picture with --svg",
+        ));
+    }
     let is_standard_input = |path: &PathBuf| path.as_os_str() == "-";
     if args.log.as_ref().is_some_and(is_standard_input)
         && args.files.files.iter().any(is_standard_input)
@@ -155,7 +165,7 @@ fn meant<'c>(
 }
 
 /// A host of a canary, as a client would send it.
-fn host_of(canary: &Canary) -> String {
+pub(crate) fn host_of(canary: &Canary) -> String {
     let first = canary.spec.hosts.first().map_or("", String::as_str);
     match first.strip_prefix('*') {
         Some("") => "any.example".to_owned(),

@@ -40,9 +40,13 @@ pub(super) fn text(simulated: &Simulated) -> String {
 
 fn log(read: &LogRead, text: &mut String) {
     text.push_str(&format!(
-        "{} of {} are requests",
+        "{} of {} {}",
         grouped(read.requests),
-        lines(read.lines)
+        lines(read.lines),
+        match read.requests {
+            1 => "is a request",
+            _ => "are requests",
+        }
     ));
     if read.untouched > 0 {
         let untouched = grouped(read.untouched);

@@ -37,9 +37,13 @@ fn run_all(page: &str, begins: &str, expected: usize, check: impl Fn(&Path, &Ran
 
 #[test]
 fn rendering_runs() {
-    run_all("envoy.md", "render ", 1, |folder, _| {
-        for name in ["envoy.yaml", "xds/cds.json", "xds/lds.json", "xds/rds.json"] {
+    run_all("envoy.md", "render ", 2, |folder, ran| {
+        let watched = ran.stderr.contains("xds/lds.json");
+        for name in ["envoy.yaml", "xds/coalmine.json"] {
             assert!(folder.join("out").join(name).is_file(), "{name}");
+        }
+        for name in ["xds/cds.json", "xds/lds.json", "xds/rds.json"] {
+            assert_eq!(folder.join("out").join(name).is_file(), watched, "{name}");
         }
     });
 }

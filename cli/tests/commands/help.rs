@@ -155,3 +155,26 @@ fn refused_arguments() {
         "[possible values: table, json, yaml]",
     );
 }
+
+/// A program that asked for JSON gets it for its own slips, too.
+#[test]
+fn refused_arguments_for_programs() {
+    let check = |arguments: &str, needed: &str| {
+        let ran = coalmine(arguments);
+        assert_eq!((ran.code, ran.stderr.as_str()), (2, ""), "{arguments}");
+        let report: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+        assert_eq!(report["ok"], false, "{arguments}");
+        let message = report["diagnostics"][0]["message"].as_str().unwrap();
+        assert!(message.contains(needed), "{arguments}: {message}");
+        assert!(!message.contains("Usage") && !message.starts_with("error"));
+    };
+    check("explain sound.yaml --at noon -o json", "RFC 3339");
+    check("explain -o json", "<FILE|FOLDER>");
+    check("validate --output=json sound.yaml --no", "'--no'");
+    check("simulate sound.yaml -ojson --units 0", "0 is not in");
+    let ran = coalmine("explain sound.yaml --at noon -o yaml");
+    assert!(ran.stdout.starts_with("ok: false\n"), "{ran}");
+    // What stands behind -- is a curl line, and -o there is curl's.
+    let ran = coalmine("explain sound.yaml --at noon -- curl x -o json");
+    assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{ran}");
+}

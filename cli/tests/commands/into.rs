@@ -157,10 +157,10 @@ fn refused() {
     );
     check("render istio sound.yaml --check", "name them with --into");
     check("render istio --into good.yaml", "<FILE|FOLDER>");
-    check(
-        "render istio sound.yaml --into good.yaml -o out",
-        "cannot be used with",
-    );
+    for target in ["istio", "gateway-api"] {
+        let arguments = format!("render {target} sound.yaml --into good.yaml -o out");
+        check(&arguments, "cannot be used with");
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! What they print is kept in `snapshots/`; `INSTA_UPDATE=always cargo test -p coalmine-cli` writes
 //! it anew.
 
+mod agreement;
 mod bad;
 mod diff;
 mod docs;

@@ -66,3 +66,8 @@ fn validating() {
 fn counting_responses() {
     check_page("evidence.md", &["payments.yaml"], &[0]);
 }
+
+#[test]
+fn the_plugin_alone() {
+    check_page("plugin.md", &["reviews.yaml"], &[0, 0, 0]);
+}

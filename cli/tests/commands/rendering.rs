@@ -165,3 +165,102 @@ spec:
     let cds = fs::read_to_string(out.join("xds/cds.json")).unwrap();
     assert!(!cds.contains("other"));
 }
+
+/// Of a canary that is gone nothing comes back by `kubectl apply -f`.
+#[test]
+fn what_an_earlier_render_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let in_folder = |arguments: &str| {
+        let arguments = shlex::split(arguments).unwrap();
+        run(command().args(arguments).current_dir(folder.path()), "")
+    };
+    let canary = |name: &str| {
+        format!(
+            "apiVersion: coalmine.dev/v1alpha1\nkind: Canary\nmetadata: {{name: {name}, namespace: n}}\n\
+             spec:\n  hosts: [{name}]\n  variants: {{a: {{labels: {{v: a}}}}, b: {{labels: {{v: b}}}}}}\n  \
+             default: a\n"
+        )
+    };
+    let both = canary("one") + "---\n" + &canary("two");
+    fs::write(folder.path().join("canaries.yaml"), both).unwrap();
+    let render = "render istio canaries.yaml --only routes -o out";
+    assert_eq!(in_folder(render).code, 0);
+    let out = folder.path().join("out");
+    let names = || {
+        let entries = fs::read_dir(&out).unwrap();
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    };
+    let all = names();
+    assert_eq!(all.len(), 4, "{all:?}");
+    // Somebody else's, be it in the same file with one of ours, are left alone.
+    let ours = fs::read_to_string(out.join("virtualservice.n.coalmine-two.yaml")).unwrap();
+    fs::write(
+        out.join("theirs.yaml"),
+        "kind: Service\nmetadata: {name: s}\n",
+    )
+    .unwrap();
+    fs::write(out.join("mixed.yaml"), ours + "---\nkind: Service\n").unwrap();
+    fs::write(folder.path().join("canaries.yaml"), canary("one")).unwrap();
+
+    let warned = in_folder(render);
+    assert_eq!((warned.code, names().len()), (0, 6), "{warned}");
+    assert_eq!(warned.stderr.matches("warning: ").count(), 2, "{warned}");
+    for kind in ["destinationrule", "virtualservice"] {
+        let stale = format!("warning: out/{kind}.n.coalmine-two.yaml is of an earlier render");
+        assert!(warned.stderr.contains(&stale), "{warned}");
+    }
+    let pruned = in_folder(&format!("{render} --prune"));
+    assert_eq!(pruned.stderr.matches("removed out/").count(), 2, "{pruned}");
+    let left = [
+        "destinationrule.n.coalmine-one.yaml",
+        "mixed.yaml",
+        "theirs.yaml",
+        "virtualservice.n.coalmine-one.yaml",
+    ];
+    assert_eq!(names(), left);
+    let refused = in_folder("render istio canaries.yaml --only routes --prune");
+    assert_eq!(refused.code, 2, "{refused}");
+}
+
+/// `-` is standard output, and no file of that name comes to be.
+#[test]
+fn to_standard_output() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::copy(
+        data_folder().join("sound.yaml"),
+        folder.path().join("c.yaml"),
+    )
+    .unwrap();
+    let check = |arguments: &str, code: i32, needed: &str| {
+        let arguments = shlex::split(arguments).unwrap();
+        let ran = run(command().args(arguments).current_dir(folder.path()), "");
+        assert_eq!(ran.code, code, "{ran}");
+        let text = if code == 0 { &ran.stdout } else { &ran.stderr };
+        assert!(text.contains(needed), "{ran}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "{needed}");
+    };
+    check("schema -o -", 0, "$schema");
+    check("render plugin c.yaml -o -", 0, "\"kind\":\"Plugin\"");
+    check(
+        "render istio c.yaml --only routes -o -",
+        0,
+        "kind: VirtualService",
+    );
+    check("render envoy c.yaml -o -", 2, "name a folder");
+    check("simulate c.yaml --units 10 --svg -", 2, "name a file");
+}
+
+/// The same file makes the same objects, however it is named.
+#[test]
+fn a_source_is_called_by_its_name_alone() {
+    let path = data_folder().join("sound.yaml");
+    let by = |name: &str| coalmine(&format!("render istio {name} --only routes")).stdout;
+    let plain = by("sound.yaml");
+    assert!(plain.contains("coalmine.dev/source: sound.yaml"), "{plain}");
+    assert_eq!(by("./sound.yaml"), plain);
+    assert_eq!(by(path.to_str().unwrap()), plain);
+}

@@ -130,6 +130,10 @@ fn what_is_refused() {
     check("sound.yaml --log - --map x=y", "", 2, "header:NAME");
     check("sound.yaml --log nothing.csv", "", 3, "check the path");
     check("sound.yaml --log -", "", 2, "it is empty");
+    let long = "0".repeat(1_100_000);
+    check("sound.yaml --log -", &long, 2, "line 1: it is longer than");
+    let long = format!("{{{long}");
+    check("sound.yaml --log -", &long, 2, "line 1: it is longer than");
     check(
         "sound.yaml --log -",
         "a,b\n1,2\n",

@@ -12,6 +12,7 @@ mod examples;
 mod failure;
 mod hostile;
 mod metrics;
+mod patches;
 #[path = "../../../tests/policies/mod.rs"]
 mod policies;
 mod ramps;

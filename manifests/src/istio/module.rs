@@ -34,6 +34,13 @@ impl Module {
                 "`{scheme}` is no scheme that Istio fetches by: write oci://, https://, http:// or file://"
             )));
         }
+        if scheme == "oci" && rest.starts_with(['/', '.']) {
+            let path = rest.trim_start_matches('.');
+            return Err(ModuleError(format!(
+                "`{url}` names no registry: write oci://REGISTRY/REPOSITORY@sha256:DIGEST, or, if it is \
+                 a file in every proxy's container, file://{path} with its whole path"
+            )));
+        }
         let visible = |byte: u8| byte.is_ascii_graphic();
         if rest.is_empty()
             || !rest.bytes().all(visible)
@@ -41,6 +48,16 @@ impl Module {
         {
             return Err(ModuleError(format!(
                 "`{url}` is not the address of a module: write oci://REGISTRY/REPOSITORY@sha256:DIGEST"
+            )));
+        }
+        if scheme.starts_with("http") && rest.starts_with('/') {
+            return Err(ModuleError(format!(
+                "`{url}` has no host: write {scheme}://HOST/coalmine.wasm"
+            )));
+        }
+        if scheme == "file" && !rest.starts_with('/') {
+            return Err(ModuleError(format!(
+                "`{url}` is no file: write its whole path, like file:///var/lib/coalmine.wasm"
             )));
         }
         if let ("oci", Some((_, digest))) = (scheme, rest.split_once('@')) {
@@ -152,6 +169,12 @@ mod tests {
         check("ftp://a/b", None, Err("`ftp`"), true);
         check("", None, Err("not the address"), true);
         check("oci://", None, Err("not the address"), true);
+        let file = "/var/lib/coalmine.wasm";
+        check(file, None, Err("file:///var/lib/coalmine.wasm"), true);
+        check("oci:///a/b", None, Err("no registry"), true);
+        check("./a.wasm", None, Err("file:///a.wasm"), true);
+        check("https:///a", None, Err("no host"), true);
+        check("file://a/b", None, Err("whole path"), true);
         check("oci://a/b c", None, Err("not the address"), true);
         check("coalmine", None, Err("not the address"), true);
         check("a/b@sha256:12", None, Err("behind the @"), true);

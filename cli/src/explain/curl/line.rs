@@ -1,7 +1,10 @@
 //! Words to a request.
 
 use super::options::{self, Meaning};
+use super::url;
 use crate::request::RequestArgs;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 
 /// What curl says of itself where nothing else is said; the version is not known.
 const USER_AGENT: &str = "curl";
@@ -103,6 +106,11 @@ struct Line {
     /// Headers that curl would send by itself and is told not to.
     without: Vec<String>,
     cookies: Vec<String>,
+    /// Name and password, of which the last word counts.
+    user: Option<String>,
+    other_auth: bool,
+    path_as_is: bool,
+    glob_off: bool,
 }
 
 impl Line {
@@ -141,6 +149,15 @@ impl Line {
             }),
             Meaning::RequestTarget => self.target = Some(value.to_owned()),
             Meaning::Bearer => self.set("authorization", &format!("Bearer {value}")),
+            Meaning::User if value.contains(':') => self.user = Some(value.to_owned()),
+            Meaning::User => {
+                return Err(format!(
+                    "`{option} {value}` asks for a password; write {option} {value}:PASSWORD"
+                ));
+            }
+            Meaning::OtherAuth => self.other_auth = true,
+            Meaning::PathAsIs => self.path_as_is = true,
+            Meaning::GlobOff => self.glob_off = true,
             Meaning::Range => self.set("range", &format!("bytes={value}")),
             Meaning::Data => self.body.push(value.to_owned()),
             Meaning::DataUrlencode => {
@@ -212,9 +229,16 @@ impl Line {
         if scheme != "http" && scheme != "https" {
             return Err(format!("{url} is no http or https URL"));
         }
-        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-        let (authority, path) = rest.split_at(end);
-        let authority = authority.rsplit('@').next().unwrap_or_default();
+        if !self.glob_off && url::has_glob(rest) {
+            return Err(format!(
+                "{url} is several URLs to curl, for what stands in {{}} or []; explain them one by one, \
+                 or add -g if the brackets are meant"
+            ));
+        }
+        let (user, authority, path) = url::parts(rest);
+        if let Some(user) = self.user.take().or(user) {
+            self.authorize(&user);
+        }
         let host_header = self.headers.iter().position(|(name, _)| name == "host");
         let host = match host_header {
             // curl sends the first, and so does it with every header that it would set itself.
@@ -252,6 +276,15 @@ impl Line {
         })
     }
 
+    /// Basic authentication (RFC 7617), unless the line says otherwise who asks.
+    fn authorize(&mut self, user: &str) {
+        let said = |name: &String| name == "authorization";
+        if !self.other_auth && !self.has("authorization") && !self.without.iter().any(said) {
+            let user = BASE64_STANDARD.encode(user);
+            self.set("authorization", &format!("Basic {user}"));
+        }
+    }
+
     fn method(&self) -> String {
         let by_itself = match () {
             () if self.head => "HEAD",
@@ -273,6 +306,9 @@ impl Line {
             true => path.to_owned(),
             false => format!("/{path}"),
         };
+        if !self.path_as_is {
+            path = url::without_dots(&path);
+        }
         for more in &self.query {
             let between = match path.split_once('?') {
                 None => "?",

@@ -5,9 +5,11 @@
 //! | `words` | a shell's line to words, `$'...'` among them |
 //! | `options` | which options curl has, and which of them change what is sent |
 //! | `line` | words to a request |
+//! | `url` | what curl makes of a URL before it sends it |
 
 mod line;
 mod options;
+mod url;
 mod words;
 
 pub(super) use line::request;

@@ -15,6 +15,10 @@ pub(super) enum Meaning {
     UrlQuery,
     RequestTarget,
     Bearer,
+    /// Name and password.
+    User,
+    /// Another way to prove who one is: the first request says nothing of that.
+    OtherAuth,
     Range,
     /// A body: the method becomes POST, and with `-G` it goes into the query.
     Data,
@@ -24,6 +28,10 @@ pub(super) enum Meaning {
     Form,
     Upload,
     Compressed,
+    /// Dots in the path are sent as they are.
+    PathAsIs,
+    /// Brackets in the URL stand for themselves.
+    GlobOff,
     /// More options from a file.
     Config,
     /// Another request follows.
@@ -37,8 +45,11 @@ pub(super) enum Meaning {
 impl Meaning {
     /// Whether a value follows it.
     pub(super) fn takes_value(self) -> bool {
-        use Meaning::{Compressed, Get, Head, Ignored, Next};
-        !matches!(self, Compressed | Get | Head | Ignored | Next)
+        use Meaning::{Compressed, Get, GlobOff, Head, Ignored, Next, OtherAuth, PathAsIs};
+        !matches!(
+            self,
+            Compressed | Get | GlobOff | Head | Ignored | Next | OtherAuth | PathAsIs
+        )
     }
 }
 
@@ -56,10 +67,12 @@ pub(super) fn short(letter: char) -> Option<Meaning> {
         'd' => Meaning::Data,
         'F' => Meaning::Form,
         'T' => Meaning::Upload,
+        'u' => Meaning::User,
+        'g' => Meaning::GlobOff,
         'K' => Meaning::Config,
         ':' => Meaning::Next,
-        'C' | 'D' | 'E' | 'P' | 'Q' | 'U' | 'Y' | 'c' | 'h' | 'm' | 'o' | 't' | 'u' | 'w' | 'x'
-        | 'y' | 'z' => Meaning::IgnoredValue,
+        'C' | 'D' | 'E' | 'P' | 'Q' | 'U' | 'Y' | 'c' | 'h' | 'm' | 'o' | 't' | 'w' | 'x' | 'y'
+        | 'z' => Meaning::IgnoredValue,
         '#'
         | '0'..='4'
         | '6'
@@ -75,7 +88,6 @@ pub(super) fn short(letter: char) -> Option<Meaning> {
         | 'Z'
         | 'a'
         | 'f'
-        | 'g'
         | 'i'
         | 'j'
         | 'k'
@@ -103,6 +115,10 @@ pub(super) fn long(name: &str) -> Option<Meaning> {
         "url-query" => Meaning::UrlQuery,
         "request-target" => Meaning::RequestTarget,
         "oauth2-bearer" => Meaning::Bearer,
+        "user" => Meaning::User,
+        "anyauth" | "digest" | "negotiate" | "ntlm" => Meaning::OtherAuth,
+        "path-as-is" => Meaning::PathAsIs,
+        "globoff" => Meaning::GlobOff,
         "range" => Meaning::Range,
         "data" | "data-ascii" | "data-binary" | "data-raw" => Meaning::Data,
         "data-urlencode" => Meaning::DataUrlencode,
@@ -125,7 +141,7 @@ pub(super) fn long(name: &str) -> Option<Meaning> {
     })
 }
 
-const WITH_VALUE: [&str; 82] = [
+const WITH_VALUE: [&str; 81] = [
     "abstract-unix-socket",
     "alt-svc",
     "aws-sigv4",
@@ -206,12 +222,10 @@ const WITH_VALUE: [&str; 82] = [
     "trace",
     "trace-ascii",
     "unix-socket",
-    "user",
     "write-out",
 ];
 
-const WITHOUT_VALUE: [&str; 71] = [
-    "anyauth",
+const WITHOUT_VALUE: [&str; 65] = [
     "append",
     "basic",
     "ca-native",
@@ -219,14 +233,12 @@ const WITHOUT_VALUE: [&str; 71] = [
     "compressed-ssh",
     "create-dirs",
     "crlf",
-    "digest",
     "disable",
     "disallow-username-in-url",
     "fail",
     "fail-early",
     "fail-with-body",
     "false-start",
-    "globoff",
     "haproxy-protocol",
     "http0.9",
     "http1.0",
@@ -243,7 +255,6 @@ const WITHOUT_VALUE: [&str; 71] = [
     "keepalive",
     "location",
     "location-trusted",
-    "negotiate",
     "netrc",
     "netrc-optional",
     "no-alpn",
@@ -252,10 +263,8 @@ const WITHOUT_VALUE: [&str; 71] = [
     "no-npn",
     "no-progress-meter",
     "no-sessionid",
-    "ntlm",
     "parallel",
     "parallel-immediate",
-    "path-as-is",
     "post301",
     "post302",
     "post303",

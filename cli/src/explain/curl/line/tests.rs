@@ -34,7 +34,30 @@ fn what_curl_sends() {
         "$ /usr/bin/curl -sSLk https://reviews:8443/a?b=c#d",
         "GET https://reviews:8443/a?b=c",
     );
-    check("curl HTTP://u:p@reviews?x", "GET http://reviews/?x");
+    // printf u:p | base64
+    check(
+        "curl HTTP://u:p@reviews?x",
+        "GET http://reviews/?x | authorization: Basic dTpw",
+    );
+    check("curl http://u%3Ap@x --anyauth", "GET http://x/");
+    check(
+        "curl http://u@x",
+        "GET http://x/ | authorization: Basic dTo=",
+    );
+    check(
+        "curl -u a:b http://u:p@x -u me:secret",
+        "GET http://x/ | authorization: Basic bWU6c2VjcmV0",
+    );
+    check(
+        "curl x -u me:secret -H 'Authorization: mine'",
+        "GET http://x/ | authorization: mine",
+    );
+    check("curl x/../a/./b?c=/../d", "GET http://x/a/b?c=/../d");
+    check("curl x/a/b/..", "GET http://x/a/");
+    check("curl x/a/.", "GET http://x/a/");
+    check("curl x//a/../b...", "GET http://x//b...");
+    check("curl --path-as-is x/../a/./b", "GET http://x/../a/./b");
+    check("curl -sg 'x/[1-3]?{a,b}'", "GET http://x/[1-3]?{a,b}");
     check("curl [::1]:80/a", "GET http://[::1]:80/a");
     check(
         r#"curl -H "X-User-Id: alice" https://reviews/ -H 'x-empty;' -H 'x-none:'"#,
@@ -57,7 +80,7 @@ fn what_curl_sends() {
     check("curl -I x", "HEAD http://x/");
     check(
         "curl x -d a=1 --data-raw '{}' -u me:secret",
-        "POST http://x/",
+        "POST http://x/ | authorization: Basic bWU6c2VjcmV0",
     );
     check("curl x -F file=@x.png", "POST http://x/");
     check("curl -T file x", "PUT http://x/");
@@ -129,6 +152,10 @@ fn what_cannot_be_known() {
     check("curl -K conf", "reads a file conf");
     check("curl -G x -d @q", "reads a file");
     check("curl x --next y", "begins another request");
+    check("curl x -u me", "-u me:PASSWORD");
+    check("curl 'http://x/[1-3]'", "is several URLs");
+    check("curl 'http://{x,y}/'", "add -g");
+    check("curl 'http://[::1]/a[1-3]'", "is several URLs");
     check("curl x -H nothing", "is no header");
     check("curl x -H ': v'", "without a name");
 }
