@@ -11,12 +11,14 @@
 //! | [`policy`] | the compiled plan: hash look-ups by host, pin and exact value |
 //! | [`decide()`] | the order of precedence, for one request |
 //! | [`bucket`] | the published formula: where a unit falls on the line |
+//! | [`baggage`] | how decisions travel to the next hop |
 //! | [`request`] | what the decision may ask of the host |
 #![cfg_attr(
     feature = "yaml",
     doc = "| [`yaml`] | YAML with spans, for tools; never in the module |"
 )]
 
+pub mod baggage;
 pub mod bucket;
 mod bytes;
 pub mod config;

@@ -8,18 +8,36 @@ use crate::host::Host;
 use coalmine::{Decision, Policy};
 use core::cell::Cell;
 
-/// The counters of a policy, each made known to the host when it counts for the first time: most
-/// combinations never occur.
+/// The counters of a policy; most combinations never occur.
 #[derive(Debug)]
 pub(crate) struct Counters(Vec<Cell<Counter>>);
 
+/// A counter, made known to the host when it counts for the first time.
 #[derive(Clone, Copy, Debug, Default)]
-enum Counter {
+pub(crate) enum Counter {
     #[default]
     Undefined,
     Defined(u32),
     /// The host would not have it, and is not asked again.
     Refused,
+}
+
+impl Counter {
+    /// Adds one; `name` is asked for once.
+    pub(crate) fn count(counter: &Cell<Self>, host: &Host, name: impl FnOnce() -> String) {
+        let id = match counter.get() {
+            Self::Defined(id) => id,
+            Self::Refused => return,
+            Self::Undefined => match host.define_counter(&name()) {
+                Some(id) => {
+                    counter.set(Self::Defined(id));
+                    id
+                }
+                None => return counter.set(Self::Refused),
+            },
+        };
+        host.increment(id);
+    }
 }
 
 impl Counters {
@@ -31,21 +49,9 @@ impl Counters {
 
     /// Counts a decision.
     pub(crate) fn count(&self, host: &Host, decision: &Decision<'_>) {
-        let Some(counter) = self.0.get(decision.counter()) else {
-            return;
-        };
-        let id = match counter.get() {
-            Counter::Defined(id) => id,
-            Counter::Refused => return,
-            Counter::Undefined => match host.define_counter(&metric_name(decision)) {
-                Some(id) => {
-                    counter.set(Counter::Defined(id));
-                    id
-                }
-                None => return counter.set(Counter::Refused),
-            },
-        };
-        host.increment(id);
+        if let Some(counter) = self.0.get(decision.counter()) {
+            Counter::count(counter, host, || metric_name(decision));
+        }
     }
 }
 

@@ -10,6 +10,7 @@
 //! | `stream` | one request and its response |
 //! | `moment` | the time and the draws that a decision may ask for |
 //! | `counters` | `coalmine_decisions`, by canary, variant and reason |
+//! | `onward` | `baggage` on its way to the next hop, and `coalmine_baggage` |
 //! | `host` | the host's calls, none of which can panic |
 //! | `host_log` | Envoy's log behind the `log` facade |
 //! | [`pairs`] | the wire form of headers, read in place |
@@ -20,6 +21,7 @@ pub mod entropy;
 mod host;
 mod host_log;
 mod moment;
+mod onward;
 pub mod pairs;
 mod plugin;
 mod root;

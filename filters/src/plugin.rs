@@ -4,6 +4,7 @@ use crate::counters::Counters;
 use crate::entropy::Entropy;
 use crate::host::Host;
 use crate::host_log;
+use crate::onward::Drops;
 use coalmine::Policy;
 use coalmine::config::Canaries;
 
@@ -13,6 +14,7 @@ pub(crate) struct Plugin {
     pub(crate) host: Host,
     pub(crate) policy: Policy,
     pub(crate) counters: Counters,
+    pub(crate) drops: Drops,
     pub(crate) entropy: Entropy,
     /// Whether Envoy logs at debug. Known from when the configuration was put in force: asking
     /// again would cost each request a host call.
@@ -24,6 +26,7 @@ impl Plugin {
         let policy = Policy::compile(canaries);
         Self {
             counters: Counters::of(&policy),
+            drops: Drops::of(&policy),
             entropy: Entropy::new(getrandom::fill),
             debug: host_log::at_debug(),
             policy,

@@ -2,6 +2,7 @@
 
 use crate::host::Host;
 use crate::moment::Moment;
+use crate::onward;
 use crate::pairs::Pairs;
 use crate::plugin::Plugin;
 use coalmine::{Decision, HeaderEdit, decide};
@@ -71,7 +72,9 @@ fn route(plugin: &Plugin, context_id: u32) -> Option<String> {
         headers: Pairs::parse(&bytes)?,
         host,
     };
-    let decision = decide(&plugin.policy, &request, &Moment { plugin, context_id })?;
+    let decision = decide(&plugin.policy, &request, &Moment { plugin, context_id });
+    onward::send_on(plugin, &request, decision.as_ref());
+    let decision = decision?;
     // What could not be done is not counted as done.
     if apply(plugin, &decision) {
         plugin.counters.count(host, &decision);

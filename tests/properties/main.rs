@@ -14,6 +14,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod baggage;
 mod formats;
 mod pins;
 #[path = "../request/mod.rs"]

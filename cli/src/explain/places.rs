@@ -9,12 +9,18 @@ const HEADER: &str = "header ";
 const COOKIE: &str = "cookie ";
 const QUERY: &str = "query parameter ";
 
+/// Where decisions of earlier hops are.
+const BAGGAGE: &str = "header baggage";
+
 /// The names of all headers that the canaries read.
 pub(super) fn headers(canaries: &Canaries) -> BTreeSet<String> {
     let mut places = BTreeSet::new();
     for canary in &canaries.canaries {
         places.extend(words::pin_places(&canary.spec.pins));
         places.extend(words::unit_places(canary, None));
+        if canary.spec.inherit.is_some() || canary.spec.propagate.is_some() {
+            places.insert(BAGGAGE.to_owned());
+        }
         for rule in &canary.spec.rules {
             of_condition(&rule.when, &mut places);
         }
@@ -55,6 +61,10 @@ pub(super) fn unknown(
         return Vec::new();
     }
     let mut looked = words::pin_places(&canary.spec.pins);
+    let inherited = explanation.inherited.as_ref();
+    if inherited.is_some_and(|inherited| !inherited.canaries.is_empty()) {
+        looked.push(BAGGAGE.to_owned());
+    }
     let mut conditions = BTreeSet::new();
     for rule in canary.spec.rules.iter().take(explanation.rules.len()) {
         of_condition(&rule.when, &mut conditions);

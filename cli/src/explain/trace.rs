@@ -1,13 +1,16 @@
 //! Watches the decision being made and keeps what it found.
 
 use super::explanation::{Explanation, Outcome, Pin, Pins, Rule, Territory, Tried, Unit};
+use super::travel::{Baggage, Inherited};
 use super::{next, words};
 use crate::outcome::Failure;
 use crate::request::{MadeUpMoment, MadeUpRequest, RequestArgs};
 use coalmine::bucket::{Bucket, Position};
 use coalmine::config::{Canaries, Canary, Condition, NEVER, UNIT_COOKIE, WhenNoUnit};
 use coalmine::policy::Part;
-use coalmine::{Decision, HeaderEdit, Moment, Observer, Policy, Step, VariantId, decide_observed};
+use coalmine::{
+    Decision, HeaderEdit, Moment, Observer, Policy, Reason, Step, VariantId, decide_observed,
+};
 
 /// Decides about a request and keeps how.
 ///
@@ -37,12 +40,14 @@ pub fn explain_compiled(
             host,
             canary: None,
             pins: None,
+            inherited: None,
             rules: Vec::new(),
             parts: Vec::new(),
             ramp: false,
             unit: None,
             draw: None,
             decision: None,
+            baggage: None,
             next: None,
             unknown: Vec::new(),
             answered: None,
@@ -76,6 +81,10 @@ pub fn explain_compiled(
     }
     let client_sent_it = watch.client_sent_it;
     let mut explanation = watch.explanation;
+    explanation.baggage = Baggage::of(policy, &request, decision.as_ref());
+    if decision.is_some_and(|decision| matches!(decision.reason, Reason::Never | Reason::Pin)) {
+        explanation.inherited = None;
+    }
     explanation.decision =
         decision.map(|decision| outcome(&decision, policy, args, client_sent_it));
     Ok(explanation)
@@ -137,6 +146,11 @@ impl Observer for Watch<'_> {
                     });
                 }
             }
+            Step::Heard { canary, heard } => {
+                if let Some(inherited) = &mut self.explanation.inherited {
+                    inherited.add(canary, heard, &self.names);
+                }
+            }
             Step::Rule { rule, matches } => self.begin_rule(rule, matches),
             Step::Condition { matches, values } => {
                 let values = values.map(|values| values.iter().map(|value| lossy(value)).collect());
@@ -175,6 +189,7 @@ impl Watch<'_> {
         self.names = spec.variants.iter().map(|(name, _)| name.clone()).collect();
         self.names.sort();
         self.explanation.ramp = !spec.ramp.is_empty();
+        self.explanation.inherited = Inherited::of(canary, self.canaries);
         if spec.when_no_unit == WhenNoUnit::IssueCookie {
             let cookie = spec.issue_cookie.as_ref();
             let named = cookie.and_then(|cookie| cookie.name.clone());
