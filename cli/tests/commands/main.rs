@@ -21,4 +21,5 @@ mod run;
 mod schema;
 mod shell;
 mod simulate;
+mod travel;
 mod validate;

@@ -113,7 +113,7 @@ fn fields_are_those_of_the_reader() {
             "hosts": ["a"], "default": "stable",
             "variants": {"stable": {}, "canary": {}},
             "pins": {}, "unit": [{"header": "x"}],
-            "whenNoUnit": "issue-cookie", "issueCookie": {},
+            "whenNoUnit": "issue-cookie", "issueCookie": {}, "propagate": {}, "inherit": {},
             "rules": [
                 {"name": "a", "route": "canary", "when": {"header": {"name": "a", "exact": "b"}}},
                 {"name": "b", "route": "canary", "when": {"path": {"exact": "b"}}}
@@ -170,6 +170,8 @@ fn fields_are_those_of_the_reader() {
     );
     check("/spec/pins", &at("pins"), &[], &[]);
     check("/spec/unit/0", &at("unit/items"), &[], &[]);
+    check("/spec/propagate", &at("propagate"), &[], &[]);
+    check("/spec/inherit", &at("inherit"), &[], &[]);
     check("/spec/issueCookie", &at("issueCookie"), &[], &[]);
     check("/spec/rules/0", &at("rules/items"), &[], &[]);
     check("/spec/rules/0/when", &condition, &[], &[]);
@@ -186,7 +188,7 @@ fn fields_are_those_of_the_reader() {
         &["present"],
         &[],
     );
-    assert_eq!(checked, 11);
+    assert_eq!(checked, 13);
 }
 
 /// One change somewhere in a document.
