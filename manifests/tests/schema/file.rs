@@ -364,7 +364,7 @@ fn the_schema_is_never_stricter_than_the_reader() {
     let (taken, refused) = (Cell::new(0), Cell::new(0));
     let mut runner = TestRunner::new_with_rng(
         Config {
-            cases: 6000,
+            cases: 8000,
             failure_persistence: None,
             ..Config::default()
         },
