@@ -73,12 +73,13 @@ fn route(plugin: &Plugin, context_id: u32) -> Option<String> {
         host,
     };
     let decision = decide(&plugin.policy, &request, &Moment { plugin, context_id });
-    onward::send_on(plugin, &request, decision.as_ref());
-    let decision = decision?;
-    // What could not be done is not counted as done.
-    if apply(plugin, &decision) {
-        plugin.counters.count(host, &decision);
+    // What could not be done is not counted as done, and does not travel.
+    let done = decision.filter(|decision| apply(plugin, decision));
+    if let Some(done) = &done {
+        plugin.counters.count(host, done);
     }
+    onward::send_on(plugin, &request, done.as_ref());
+    let decision = decision?;
     if plugin.debug {
         log(&decision);
     }

@@ -95,8 +95,8 @@ fn one_policy(random: &mut Random, vm: &mut Vm, reasons: &mut BTreeMap<String, u
         if drawn {
             assert_eq!(filtered.reason(), Some(reason), "{json}\n{asked:?}");
         } else {
-            let mut all = baggage(&explanation);
-            all.extend(said.map(effects).unwrap_or_default());
+            let mut all = said.map(effects).unwrap_or_default();
+            all.extend(baggage(&explanation));
             assert_eq!(filtered.edits, all, "{json}\n{asked:?}");
             assert_eq!(filtered.counted, told, "{json}\n{asked:?}");
         }

@@ -41,7 +41,7 @@ fn a_decision_goes_on() {
     check(
         &config,
         &[],
-        &[replace(ours), stable.clone()],
+        &[stable.clone(), replace(ours)],
         &[ours.as_bytes()],
     );
     check(
@@ -58,20 +58,20 @@ fn a_decision_goes_on() {
             (b"baggage", b"a=1;p"),
             (b"baggage", b" b=2,coalmine.bookinfo.reviews=stable"),
         ],
-        &[replace(pinned), CANARY.to_owned(), count("canary", "pin")],
+        &[CANARY.to_owned(), count("canary", "pin"), replace(pinned)],
         &[pinned.as_bytes()],
     );
     let full = [b"a=".as_slice(), &b"b".repeat(8_160)].concat();
     check(
         &config,
         &[(b"baggage", &full)],
-        &[dropped("full"), stable.clone()],
+        &[stable.clone(), dropped("full")],
         &[&full],
     );
     check(
         &config,
         &[(b"baggage", b"\xff"), (b"baggage", b"a=1")],
-        &[dropped("malformed"), stable],
+        &[stable, dropped("malformed")],
         &[b"\xff", b"a=1"],
     );
 }
@@ -91,7 +91,7 @@ fn a_decision_is_inherited_but_not_at_the_edge() {
     check(
         &plugin(Some(INHERITS), true),
         &headers,
-        &[cleaned, count("stable", "default")],
+        &[count("stable", "default"), cleaned],
         &[b"a=1"],
     );
     let never = [said, (b"x-canary", b"never")];
@@ -139,7 +139,7 @@ fn a_host_that_fails_is_told_of_once() {
     };
     check(
         "proxy_replace_header_map_value",
-        &["remove baggage".to_owned(), counted()],
+        &[counted(), "remove baggage".to_owned()],
         &[],
         "requests lose their baggage",
     );
