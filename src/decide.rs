@@ -3,16 +3,17 @@
 //! 1. scope: which canary governs the host; none: touch nothing
 //! 2. clean: what the client sent in the variant header is no evidence
 //! 3. pin: `never` beats everything, then the first pin that names a variant
-//! 4. rules, the first that matches
-//! 5. shares, by the unit's bucket
-//! 6. default
+//! 4. inherited: the decision of an earlier hop, where this one believes it
+//! 5. rules, the first that matches
+//! 6. shares, by the unit's bucket
+//! 7. default
 
 use crate::arm::Drawn;
 use crate::bucket::Bucket;
 use crate::config::WhenNoUnit;
 use crate::policy::{
-    CanaryPolicy, HostName, Line, Part, PinWord, Policy, RuleOutcome, Sent, Slot, Source, Values,
-    VariantId,
+    CanaryPolicy, Heard, HostName, Line, Part, PinWord, Policy, RuleOutcome, Sent, Slot, Source,
+    Values, VariantId,
 };
 use crate::request::without_port;
 use crate::{Decision, HeaderEdit, IssuedUnit, Moment, Reason, Request};
@@ -67,6 +68,13 @@ pub enum Step<'s> {
         word: &'s [u8],
         /// Whether it is `never` or names a variant.
         known: bool,
+    },
+    /// A canary whose decisions hold here was looked for in the baggage.
+    Heard {
+        /// Its full name.
+        canary: &'s str,
+        /// What was found.
+        heard: Heard<'s>,
     },
     /// A rule was tried.
     Rule {
@@ -197,6 +205,13 @@ fn choose<R: Request>(
         Some(PinWord::Never) => return Choice::given(canary.default, Reason::Never),
         Some(PinWord::Variant(variant)) => return Choice::given(variant, Reason::Pin),
         None => {}
+    }
+    if let Some(heritage) = &canary.heritage
+        && let Some(variant) = heritage.inherited(values, |canary, heard| {
+            observer.step(Step::Heard { canary, heard });
+        })
+    {
+        return Choice::given(variant, Reason::Inherited);
     }
     let (shares, by) = match matched(canary, values, observer) {
         Some((rule, RuleOutcome::Variant(variant))) => {

@@ -12,6 +12,7 @@
 //! | [`decide()`] | the order of precedence, for one request |
 //! | [`arm`] | whom a rollout compares with whom |
 //! | [`bucket`] | the published formula: where a unit falls on the line |
+//! | [`baggage`] | how decisions travel to the next hop |
 //! | [`request`] | what the decision may ask of the host |
 //! | [`response`] | how a response ended |
 #![cfg_attr(
@@ -20,6 +21,7 @@
 )]
 
 pub mod arm;
+pub mod baggage;
 pub mod bucket;
 mod bytes;
 pub mod config;

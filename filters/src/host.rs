@@ -5,6 +5,7 @@
 //! calls itself. Whatever the host answers has a defined outcome, and the first failure of each
 //! call is logged, once for each configuration.
 
+use coalmine::baggage;
 use core::cell::Cell;
 use core::ptr::null_mut;
 use proxy_wasm::types::{BufferType, MapType, MetricType};
@@ -80,6 +81,8 @@ pub(crate) enum Call {
     RequestHeaders,
     ReplaceHeader,
     RemoveHeader,
+    ReplaceBaggage,
+    RemoveBaggage,
     AddHeader,
     SourceAddress,
     Time,
@@ -110,6 +113,14 @@ impl Call {
             Self::RemoveHeader => (
                 "proxy_remove_header_map_value",
                 "requests keep the variant header that the client sent",
+            ),
+            Self::ReplaceBaggage => (
+                "proxy_replace_header_map_value",
+                "requests lose their baggage, and decisions do not travel",
+            ),
+            Self::RemoveBaggage => (
+                "proxy_remove_header_map_value",
+                "requests keep decisions in their baggage that are not ours",
             ),
             Self::AddHeader => (
                 "proxy_add_header_map_value",
@@ -231,6 +242,25 @@ impl Host {
 
     /// Sets a header of the request to this one value, and so makes Envoy choose its route again.
     pub(crate) fn replace_request_header(&self, name: &str, value: &str) -> bool {
+        self.replace(Call::ReplaceHeader, name, value.as_bytes())
+    }
+
+    /// Removes every value of a header of the request.
+    pub(crate) fn remove_request_header(&self, name: &str) -> bool {
+        self.remove(Call::RemoveHeader, name)
+    }
+
+    /// Sets `baggage` to this one line.
+    pub(crate) fn replace_baggage(&self, line: &[u8]) -> bool {
+        self.replace(Call::ReplaceBaggage, baggage::HEADER, line)
+    }
+
+    /// Removes every line of `baggage`.
+    pub(crate) fn remove_baggage(&self) -> bool {
+        self.remove(Call::RemoveBaggage, baggage::HEADER)
+    }
+
+    fn replace(&self, call: Call, name: &str, value: &[u8]) -> bool {
         // SAFETY: the host reads `name` and `value`, which live through the call, and copies them.
         let status = unsafe {
             proxy_replace_header_map_value(
@@ -241,16 +271,15 @@ impl Host {
                 value.len(),
             )
         };
-        self.done(Call::ReplaceHeader, status)
+        self.done(call, status)
     }
 
-    /// Removes every value of a header of the request.
-    pub(crate) fn remove_request_header(&self, name: &str) -> bool {
+    fn remove(&self, call: Call, name: &str) -> bool {
         // SAFETY: as above.
         let status = unsafe {
             proxy_remove_header_map_value(MapType::HttpRequestHeaders, name.as_ptr(), name.len())
         };
-        self.done(Call::RemoveHeader, status)
+        self.done(call, status)
     }
 
     /// Adds a header to the response, beside others of its name.

@@ -13,6 +13,7 @@
 //! | `counters` | `coalmine_decisions`, by canary, variant and reason |
 //! | `evidence` | responses by arm |
 //! | `metric` | a metric of the host, and labels in its name |
+//! | `onward` | `baggage` on its way to the next hop, and `coalmine_baggage` |
 //! | `host` | the host's calls, none of which can panic |
 //! | `host_log` | Envoy's log behind the `log` facade |
 //! | [`pairs`] | the wire form of headers, read in place |
@@ -25,6 +26,7 @@ mod host;
 mod host_log;
 mod metric;
 mod moment;
+mod onward;
 pub mod pairs;
 mod plugin;
 mod root;

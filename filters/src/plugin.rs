@@ -5,6 +5,7 @@ use crate::entropy::Entropy;
 use crate::evidence::Evidence;
 use crate::host::Host;
 use crate::host_log;
+use crate::onward::Drops;
 use coalmine::Policy;
 use coalmine::config::Canaries;
 
@@ -15,6 +16,7 @@ pub(crate) struct Plugin {
     pub(crate) policy: Policy,
     pub(crate) counters: Counters,
     pub(crate) evidence: Evidence,
+    pub(crate) drops: Drops,
     pub(crate) entropy: Entropy,
     /// Whether Envoy logs at debug. Known from when the configuration was put in force: asking
     /// again would cost each request a host call.
@@ -27,6 +29,7 @@ impl Plugin {
         Self {
             counters: Counters::of(&policy),
             evidence: Evidence::of(&policy),
+            drops: Drops::of(&policy),
             entropy: Entropy::new(getrandom::fill),
             debug: host_log::at_debug(),
             policy,

@@ -32,8 +32,9 @@ impl RootContext for Root {
             1 => log::info!("1 canary is in force"),
             number => log::info!("{number} canaries are in force"),
         }
-        self.plugin =
-            (!canaries.canaries.is_empty()).then(|| Rc::new(Plugin::new(&canaries, host)));
+        // An edge has something to do without canaries, too.
+        let idle = canaries.canaries.is_empty() && !canaries.edge;
+        self.plugin = (!idle).then(|| Rc::new(Plugin::new(&canaries, host)));
         true
     }
 

@@ -2,6 +2,7 @@
 
 use crate::host::Host;
 use crate::moment::Moment;
+use crate::onward;
 use crate::pairs::Pairs;
 use crate::plugin::Plugin;
 use crate::watched::Watched;
@@ -96,12 +97,17 @@ fn route(plugin: &Plugin, context_id: u32) -> Option<(Option<String>, Option<Box
         headers: Pairs::parse(&bytes)?,
         host,
     };
-    let decision = decide(&plugin.policy, &request, &Moment { plugin, context_id })?;
-    // What could not be done is not counted as done.
-    let applied = apply(plugin, &decision);
-    if applied {
-        plugin.counters.count(host, &decision);
+    let decision = decide(&plugin.policy, &request, &Moment { plugin, context_id });
+    let Some(decision) = decision else {
+        onward::send_on(plugin, &request, None);
+        return None;
+    };
+    // What could not be done is not counted as done, and does not travel.
+    let done = apply(plugin, &decision).then_some(&decision);
+    if let Some(done) = done {
+        plugin.counters.count(host, done);
     }
+    onward::send_on(plugin, &request, done);
     if plugin.debug {
         log(&decision);
     }
@@ -110,8 +116,8 @@ fn route(plugin: &Plugin, context_id: u32) -> Option<(Option<String>, Option<Box
         .unit_cookie()
         .zip(decision.issued.as_ref())
         .map(|(cookie, unit)| cookie.set_cookie(unit, over_tls(&request.headers)));
-    let watched = applied.then(|| Watched::of(&decision, &request.headers, host));
-    Some((cookie, watched.flatten()))
+    let watched = done.and_then(|done| Watched::of(done, &request.headers, host));
+    Some((cookie, watched))
 }
 
 /// Makes the variant header say what was decided; false if the host would not.

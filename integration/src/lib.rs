@@ -12,6 +12,7 @@
 //! | [`admin`] | Envoy's admin interface: readiness, listeners, stats |
 //! | [`upstream`] | a small HTTP server that reports what it received |
 //! | [`behaviour`] | how an upstream fails |
+//! | [`relay`] | a service that calls the next one, and hands baggage on |
 //! | [`client`] | requests over kept connections, with headers of any bytes |
 //! | [`raw`] | bytes as they are onto a socket, for hostile requests |
 //! | [`load`] | steady requests in the background, and what became of each |
@@ -35,6 +36,7 @@ mod guardian;
 pub mod load;
 pub mod raw;
 pub mod registry;
+pub mod relay;
 mod runtime;
 pub mod series;
 pub mod stand;

@@ -5,6 +5,7 @@
 //! [`crate::policy`].
 
 mod amount;
+mod ancestors;
 mod context;
 mod evidence;
 mod fields;

@@ -1,7 +1,7 @@
 //! Words and names: what may stand where a name is wanted.
 
 use super::fields::{Field, Report, nearest_or_all};
-use crate::node::Value;
+use crate::node::{Span, Value};
 
 /// A word out of a few.
 pub(super) fn choice<T: Copy>(
@@ -39,10 +39,19 @@ fn is_label(text: &str) -> bool {
 }
 
 pub(super) fn check_label(text: &str, field: &Field<'_>, report: &mut Report<'_>) -> bool {
+    check_label_at(text, field.value_place(), report)
+}
+
+/// The same for the key of a field.
+pub(super) fn check_key(key: &str, field: &Field<'_>, report: &mut Report<'_>) -> bool {
+    check_label_at(key, field.key_place(), report)
+}
+
+fn check_label_at(text: &str, place: (&str, Option<Span>), report: &mut Report<'_>) -> bool {
     let good = is_label(text);
     if !good {
         report.error(
-            field.value_place(),
+            place,
             "bad-name",
             format!("`{text}` cannot be a name"),
             "use at most 63 of a-z, 0-9 and `-`, with a letter or digit at both ends".to_owned(),

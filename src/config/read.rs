@@ -1,5 +1,6 @@
 //! Documents to canaries: the envelope, and what canaries must agree on among themselves.
 
+use super::ancestors::check_ancestors;
 use super::fields::{Field, Fields, Report, nearest_or_all};
 use super::names::{header_name, label, name_in_list};
 use super::read_spec::read_spec;
@@ -90,6 +91,7 @@ pub fn read<'n>(
     }
     let mut hosts = BTreeMap::new();
     let mut names = BTreeMap::new();
+    let mut places = Vec::new();
     for (source, root) in &documents {
         let mut report = Report {
             source: *source,
@@ -112,8 +114,10 @@ pub fn read<'n>(
             claim_name(&field, &canary, &mut names, &mut report);
             claim_hosts(&field, &canary, &mut hosts, &mut report);
             canaries.canaries.push(canary);
+            places.push((*source, field));
         }
     }
+    check_ancestors(&canaries.canaries, &places, &mut found);
     (canaries, found)
 }
 

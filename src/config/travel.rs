@@ -2,8 +2,9 @@
 
 use super::context::Context;
 use super::fields::{Field, Report};
-use super::names::{check_label, choice, known_variant};
+use super::names::{check_key, choice, known_variant};
 use super::write;
+use crate::policy::MAX_ANCESTORS;
 use serde::{Serialize, Serializer};
 
 /// How a canary's decisions go on to the next hop.
@@ -68,44 +69,68 @@ pub(super) fn read_inherit(
             "write `canaries: {<namespace/name>: {<its variant>: <variant here>}}`",
         )
         .and_then(|field| field.map(report));
-    let mut heritage = Vec::new();
-    for (canary, field) in canaries.iter().flat_map(|map| map.entries()) {
-        let labels = canary.split_once('/');
-        let (namespace, name) = labels.map_or((None, canary), |(a, b)| (Some(a), b));
-        let known = namespace.is_none_or(|namespace| check_label(namespace, &field, report))
-            && check_label(name, &field, report);
-        let Some(map) = field.map(report) else {
-            continue;
-        };
-        let mut variants = Vec::new();
-        for (theirs, field) in map.entries() {
-            let good = check_label(theirs, &field, report);
-            let Some(ours) = field.text(report) else {
-                continue;
-            };
-            let ours = known_variant(ours, &field, context.variants, report);
-            if let (true, Some(ours)) = (good, ours) {
-                variants.push((theirs.to_owned(), ours));
-            }
-        }
-        if map.entries().next().is_none() {
-            report.error(
-                field.key_place(),
-                "empty",
-                "it does not say what its decisions mean here",
-                "write `{<its variant>: <variant here>}`".to_owned(),
-            );
-        }
-        if known {
-            heritage.push(Heritage {
-                canary: canary.to_owned(),
-                variants,
-            });
-        }
+    let listed: Vec<_> = canaries.iter().flat_map(|map| map.entries()).collect();
+    if let Some((_, field)) = listed.get(MAX_ANCESTORS) {
+        report.error(
+            field.key_place(),
+            "too-many",
+            format!("it inherits from more than {MAX_ANCESTORS} canaries"),
+            "list those alone whose versions have to match".to_owned(),
+        );
     }
+    if let (Some(place), []) = (
+        fields.get("canaries").filter(|_| canaries.is_some()),
+        listed.as_slice(),
+    ) {
+        report.error(
+            place.key_place(),
+            "empty",
+            "it does not say whose decisions hold here",
+            "write `{<namespace/name>: {<its variant>: <variant here>}}`".to_owned(),
+        );
+    }
+    let canaries = listed
+        .iter()
+        .filter_map(|(canary, field)| read_heritage(canary, field, context, report))
+        .collect();
     Some(Inherit {
         from: from?,
-        canaries: heritage,
+        canaries,
+    })
+}
+
+fn read_heritage(
+    canary: &str,
+    field: &Field<'_>,
+    context: &Context<'_>,
+    report: &mut Report<'_>,
+) -> Option<Heritage> {
+    let mut known = true;
+    for label in canary.splitn(2, '/') {
+        known &= check_key(label, field, report);
+    }
+    let map = field.map(report)?;
+    let mut variants = Vec::new();
+    for (theirs, field) in map.entries() {
+        let good = check_key(theirs, &field, report);
+        let ours = field
+            .text(report)
+            .and_then(|ours| known_variant(ours, &field, context.variants, report));
+        if let (true, Some(ours)) = (good, ours) {
+            variants.push((theirs.to_owned(), ours));
+        }
+    }
+    if map.entries().next().is_none() {
+        report.error(
+            field.key_place(),
+            "empty",
+            "it does not say what its decisions mean here",
+            "write `{<its variant>: <variant here>}`".to_owned(),
+        );
+    }
+    known.then(|| Heritage {
+        canary: canary.to_owned(),
+        variants,
     })
 }
 

@@ -2,12 +2,14 @@
 
 use super::condition::{Condition, Test};
 use super::cookie::{UnitCookie, name_of};
+use super::heritage::Heritage;
 use super::hosts::{Hosts, host_names};
 use super::line::{FixedShares, Growth, Line, RampPoint, Territory};
 use super::reads::{Reads, Slot, Source};
 use super::rules::{Rule, RuleOutcome, Rules};
 use super::table::Table;
 use super::{CanaryPolicy, PinWord, Policy, VariantId};
+use crate::baggage;
 use crate::bucket::SEPARATOR;
 use crate::config::{
     self, Canaries, Canary, NEVER, Named, Outcome, Shape, Shares, Spec, UnitSource, WhenNoUnit,
@@ -44,7 +46,8 @@ pub(super) fn compile(canaries: &Canaries) -> Policy {
                 hosts.add(&name, number);
             }
         }
-        let canary = compile_canary(canary, number, counters);
+        let edge = canaries.edge;
+        let canary = compile_canary(canary, number, counters, edge);
         counters = counters.saturating_add(canary.variants.len().saturating_mul(canary.reasons()));
         compiled.push(canary);
     }
@@ -53,12 +56,13 @@ pub(super) fn compile(canaries: &Canaries) -> Policy {
         hosts,
         canaries: compiled,
         counters,
+        edge: canaries.edge,
     }
 }
 
 /// Whether a canary reads more headers, cookies and parameters than there are slots.
 pub(crate) fn reads_too_much(canary: &Canary) -> bool {
-    compile_canary(canary, 0, 0).reads.overflowed()
+    compile_canary(canary, 0, 0, false).reads.overflowed()
 }
 
 /// The names of variants as numbers.
@@ -96,7 +100,12 @@ impl<'c> Variants<'c> {
     }
 }
 
-fn compile_canary(canary: &Canary, number: usize, first_counter: usize) -> CanaryPolicy {
+fn compile_canary(
+    canary: &Canary,
+    number: usize,
+    first_counter: usize,
+    edge: bool,
+) -> CanaryPolicy {
     let spec = &canary.spec;
     let variants = Variants::of(spec);
     let default = variants.id(&spec.default).unwrap_or(VariantId(0));
@@ -116,6 +125,10 @@ fn compile_canary(canary: &Canary, number: usize, first_counter: usize) -> Canar
             PinWord::Variant(VariantId::from_index(index))
         });
     }
+    // At the edge, whatever came with the request came from outside.
+    let heritage = spec.inherit.as_ref().filter(|_| !edge);
+    let heritage =
+        heritage.and_then(|inherit| Heritage::of(inherit, |name| variants.id(name), &mut reads));
     let mut rules = Rules::default();
     for rule in &spec.rules {
         let outcome = match &rule.outcome {
@@ -144,6 +157,8 @@ fn compile_canary(canary: &Canary, number: usize, first_counter: usize) -> Canar
             &spec.issue_cookie.clone().unwrap_or_default(),
         ));
     }
+    let propagates = spec.propagate.is_some_and(|propagate| propagate.baggage);
+    let member_key = propagates.then(|| baggage::key(&canary.full_name()).into());
     let mut salted = canary.salt().into_bytes();
     salted.push(SEPARATOR);
     CanaryPolicy {
@@ -155,12 +170,14 @@ fn compile_canary(canary: &Canary, number: usize, first_counter: usize) -> Canar
         reads,
         pins,
         pin_words,
+        heritage,
         rules,
         units,
         when_no_unit: spec.when_no_unit,
         cookie,
         salted: salted.into(),
         evidence: spec.evidence,
+        member_key,
         first_counter,
     }
 }

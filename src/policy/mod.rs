@@ -7,6 +7,7 @@
 //! | `condition` | conditions over those values |
 //! | `rules` | rules in order, with an index by exact value |
 //! | `line` | who owns which part of the line, and ramps |
+//! | `heritage` | which decisions of earlier hops hold here |
 //! | `cookie` | the cookie that carries an issued unit |
 //! | `table` | a hash table from byte strings |
 //! | `compile` | from [`Canaries`] to a [`Policy`] |
@@ -14,6 +15,7 @@
 mod compile;
 mod condition;
 mod cookie;
+mod heritage;
 mod hosts;
 mod line;
 mod reads;
@@ -23,6 +25,8 @@ mod table;
 pub use compile::MAX_VARIANTS;
 pub(crate) use compile::{compile_regex, reads_too_much};
 pub use cookie::{IssuedUnit, UnitCookie};
+pub use heritage::Heard;
+pub(crate) use heritage::{Heritage, MAX_ANCESTORS};
 pub use hosts::host_names;
 pub(crate) use hosts::{HostName, is_host};
 pub(crate) use line::Line;
@@ -45,6 +49,7 @@ pub struct Policy {
     hosts: Hosts,
     canaries: Vec<CanaryPolicy>,
     counters: usize,
+    edge: bool,
 }
 
 /// A variant of a canary, by its number in the order of names.
@@ -62,6 +67,7 @@ pub struct CanaryPolicy {
     pub(crate) reads: Reads,
     pub(crate) pins: Vec<Slot>,
     pub(crate) pin_words: Table<PinWord>,
+    pub(crate) heritage: Option<Heritage>,
     pub(crate) rules: Rules,
     pub(crate) line: Line,
     pub(crate) units: Vec<Slot>,
@@ -70,6 +76,7 @@ pub struct CanaryPolicy {
     /// The salt, and the separator behind it.
     pub(crate) salted: Box<[u8]>,
     pub(crate) evidence: Option<Evidence>,
+    pub(crate) member_key: Option<Box<str>>,
     first_counter: usize,
 }
 
@@ -106,6 +113,12 @@ impl Policy {
     /// The request header that carries a decision to the route, in lower case.
     pub fn variant_header(&self) -> &str {
         &self.variant_header
+    }
+
+    /// Whether the proxy stands at the edge, where nothing that came with a request in our name is
+    /// believed or passed on.
+    pub fn edge(&self) -> bool {
+        self.edge
     }
 
     /// The canaries, in the order read.

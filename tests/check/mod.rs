@@ -1,7 +1,8 @@
 //! Runs a decision table against [`coalmine::decide()`].
 
 use crate::request::{Fixed, Sent};
-use crate::tables::format::{Case, Expected, Table};
+use crate::tables::format::{Baggage, Case, Expected, Table};
+use coalmine::baggage::{BaggageEdit, Dropped};
 use coalmine::config::read_json;
 use coalmine::{Decision, HeaderEdit, Policy, Timestamp, decide};
 
@@ -18,10 +19,11 @@ pub(crate) fn check(table: &Table) {
         .iter()
         .filter_map(|case| {
             let decided = decide_case(&policy, case);
-            (decided != case.expected).then(|| {
+            let expected = (case.expected.clone(), case.baggage.clone());
+            (decided != expected).then(|| {
                 format!(
-                    "{}, {}: {decided:?} instead of {:?}",
-                    table.name, case.name, case.expected
+                    "{}, {}: {decided:?} instead of {expected:?}",
+                    table.name, case.name
                 )
             })
         })
@@ -29,7 +31,7 @@ pub(crate) fn check(table: &Table) {
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
-fn decide_case(policy: &Policy, case: &Case) -> Option<Expected> {
+fn decide_case(policy: &Policy, case: &Case) -> (Option<Expected>, Baggage) {
     let chosen = case.source.is_some() || case.now.is_some() || case.draw.is_some();
     let unsendable = chosen || case.host.is_none();
     assert!(
@@ -51,7 +53,21 @@ fn decide_case(policy: &Policy, case: &Case) -> Option<Expected> {
         now: Timestamp::parse(now).unwrap_or_else(|| panic!("{}: {now}", case.name)),
         draw: case.draw.unwrap_or_default(),
     };
-    decide(policy, &request, &moment).map(|decision| shown(&decision))
+    let decision = decide(policy, &request, &moment);
+    let sent = case.headers.iter().filter(|(name, _)| name == b"baggage");
+    let sent = sent.map(|(_, value)| value.clone());
+    let onward = policy.send_on(&request, decision.as_ref());
+    let baggage = Baggage {
+        lines: match onward.as_ref().map(|onward| &onward.edit) {
+            None | Some(BaggageEdit::Keep) => sent.collect(),
+            Some(BaggageEdit::Replace(line)) => vec![line.clone()],
+            Some(BaggageEdit::Remove) => Vec::new(),
+        },
+        dropped: onward
+            .and_then(|onward| onward.dropped)
+            .map(|why| Dropped::name(why).to_owned()),
+    };
+    (decision.map(|decision| shown(&decision)), baggage)
 }
 
 fn shown(decision: &Decision<'_>) -> Expected {

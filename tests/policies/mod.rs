@@ -4,8 +4,9 @@
 use coalmine::Timestamp;
 use coalmine::bucket::{POSITIONS, Share};
 use coalmine::config::{
-    Canaries, Canary, Condition, Evidence, IssueCookie, Named, Outcome, Pins, RampPoint, Rule,
-    Shape, Shares, Spec, Test, UnitSource, Variant, WhenNoUnit, plugin_json, read_json,
+    Callers, Canaries, Canary, Condition, Evidence, Heritage, Inherit, IssueCookie, Named, Outcome,
+    Pins, Propagate, RampPoint, Rule, Shape, Shares, Spec, Test, UnitSource, Variant, WhenNoUnit,
+    plugin_json, read_json,
 };
 use coalmine_analysis::sequence::Sequence;
 use coalmine_cli::request::RequestArgs;
@@ -20,6 +21,8 @@ const VALUES: [&str; 9] = [
 
 const HEADERS: [&str; 4] = ["x-a", "x-b", "user-agent", "x-user-id"];
 const COOKIES: [&str; 3] = ["s", "plan", "pin"];
+/// Canaries that may have decided earlier.
+const ANCESTORS: [&str; 3] = ["up", "ns/front", "c0"];
 const QUERIES: [&str; 3] = ["q", "pin", "v"];
 const PATHS: [&str; 4] = ["/", "/beta/x", "/api/v1", "/a"];
 const METHODS: [&str; 3] = ["GET", "POST", "PUT"];
@@ -138,8 +141,8 @@ impl Random {
                     .one_in(3)
                     .then(|| format!("salt-{}", self.below(1_000))),
                 ramp: self.ramp(&drawn),
-                propagate: None,
-                inherit: None,
+                propagate: self.propagate(),
+                inherit: self.inherit(&names),
                 guard: None,
                 evidence: self.one_in(3).then(|| Evidence {
                     rest: self.one_in(2),
@@ -267,6 +270,68 @@ impl Random {
         }
     }
 
+    fn propagate(&mut self) -> Option<Propagate> {
+        self.one_in(3).then(|| Propagate {
+            baggage: !self.one_in(4),
+        })
+    }
+
+    fn inherit(&mut self, names: &[&str]) -> Option<Inherit> {
+        if !self.one_in(3) {
+            return None;
+        }
+        let mut canaries: Vec<Heritage> = Vec::new();
+        for _ in 0..1 + self.below(3) {
+            let canary = self.pick(&ANCESTORS);
+            if canaries.iter().any(|known| known.canary == canary) {
+                continue;
+            }
+            let theirs = ["stable", "canary", "a"];
+            let first = self.below(theirs.len());
+            let variants = (0..1 + self.below(2)).map(|number| {
+                let theirs = theirs[(first + number) % theirs.len()];
+                (theirs.to_owned(), self.pick(names))
+            });
+            let variants = variants.collect();
+            canaries.push(Heritage { canary, variants });
+        }
+        let from = match self.one_in(6) {
+            true => Callers::Nobody,
+            false => Callers::Mesh,
+        };
+        Some(Inherit { from, canaries })
+    }
+
+    /// A line of baggage: members of canaries, members of others, and what is no member at all.
+    fn baggage(&mut self) -> String {
+        let keys = [
+            "coalmine.up",
+            "coalmine.ns.front",
+            "coalmine.c0",
+            "coalmine.ns.c0",
+            "coalmine.other",
+        ];
+        let odd = [
+            "user=alice",
+            " trace = 1;p=2 ",
+            "",
+            "a b",
+            "%63oalmine.up=canary",
+            "x=\"y\"",
+        ];
+        let mut elements = Vec::new();
+        for _ in 0..1 + self.below(4) {
+            elements.push(match self.one_in(3) {
+                true => self.pick(&odd),
+                false => {
+                    let key = self.pick(&keys);
+                    format!("{key}={}", self.pick(&["stable", "canary", "a", "x", ""]))
+                }
+            });
+        }
+        elements.join(",")
+    }
+
     /// A request to one of these canaries, or, seldom, to none of them.
     pub(crate) fn request(&mut self, canary: &Canary) -> RequestArgs {
         let mut words: Vec<&str> = canary
@@ -290,6 +355,9 @@ impl Random {
         }
         if self.one_in(4) {
             headers.push(("x-coalmine-variant".to_owned(), self.pick(&words)));
+        }
+        for _ in 0..self.below(5).saturating_sub(2) {
+            headers.push(("baggage".to_owned(), self.baggage().trim().to_owned()));
         }
         let mut cookies = Vec::new();
         for _ in 0..self.below(3) {

@@ -15,6 +15,7 @@
 )]
 
 mod arms;
+mod baggage;
 mod formats;
 mod pins;
 #[path = "../request/mod.rs"]

@@ -20,6 +20,11 @@
 //! as metrics show it, `edit` of the variant header (`keep`, `replace`, `remove`; `keep` if not
 //! said), `issued` (the unit that is handed out; none if not said).
 //!
+//! And of `baggage`: `baggage`, the one line that goes on (`null`: none does; what was sent if not
+//! said), and `dropped`, why the decision does not go on (`full`, `malformed`); both also where no
+//! canary governs the host. In them and in `headers`, `{*N}` behind a part in parentheses repeats it
+//! N times, with `#` for the number of each, as in `(k#=1,){*200}`.
+//!
 //! `pure` says why a case cannot be sent to a real proxy: HTTP/1.1 has no such request, the proxy
 //! would refuse it, or the case depends on an address, a time or a draw that nobody can choose there.
 
@@ -59,6 +64,17 @@ pub(crate) struct Case {
     pub(crate) pure: Option<String>,
     /// The decision; `None` out of scope.
     pub(crate) expected: Option<Expected>,
+    /// What goes on in `baggage`.
+    pub(crate) baggage: Baggage,
+}
+
+/// What goes on in `baggage`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Baggage {
+    /// Its lines.
+    pub(crate) lines: Vec<Vec<u8>>,
+    /// Why the decision is not among them.
+    pub(crate) dropped: Option<String>,
 }
 
 /// What is decided.
@@ -96,9 +112,9 @@ impl Table {
 
 impl Case {
     fn read(case: &Value) -> Self {
-        const KNOWN: [&str; 13] = [
+        const KNOWN: [&str; 15] = [
             "name", "host", "method", "path", "headers", "source", "now", "draw", "pure",
-            "variant", "reason", "edit", "issued",
+            "variant", "reason", "edit", "issued", "baggage", "dropped",
         ];
         for field in case.as_object().expect("a case is a map").keys() {
             assert!(
@@ -116,18 +132,29 @@ impl Case {
             assert!(case.get(field).is_some(), "{case}: no `{field}`");
         }
         let pair = |pair: &Value| match (pair[0].as_str(), pair[1].as_str()) {
-            (Some(name), Some(value)) => (bytes(name), bytes(value)),
+            (Some(name), Some(value)) => (bytes(name), bytes(&repeated(value))),
             _ => panic!("{case}: {pair} is not a header"),
         };
         let draw = |draw| u128::from_str_radix(draw, 16).expect("a draw is hexadecimal");
+        let headers: Vec<(Vec<u8>, Vec<u8>)> = case["headers"]
+            .as_array()
+            .map_or_else(Vec::new, |headers| headers.iter().map(pair).collect());
+        let sent = headers.iter().filter(|(name, _)| name == b"baggage");
+        let lines = match case.get("baggage") {
+            None => sent.map(|(_, value)| value.clone()).collect(),
+            Some(line) => line
+                .as_str()
+                .map(|line| bytes(&repeated(line)))
+                .into_iter()
+                .collect(),
+        };
+        let dropped = text("dropped").map(str::to_owned);
         Self {
             name: required("name").to_owned(),
             host: text("host").map(bytes),
             method: bytes(text("method").unwrap_or("GET")),
             path: bytes(text("path").unwrap_or("/")),
-            headers: case["headers"]
-                .as_array()
-                .map_or_else(Vec::new, |headers| headers.iter().map(pair).collect()),
+            headers,
             source: text("source").map(bytes),
             now: text("now").map(str::to_owned),
             draw: text("draw").map(draw),
@@ -138,8 +165,23 @@ impl Case {
                 edit: text("edit").unwrap_or("keep").to_owned(),
                 issued: text("issued").map(str::to_owned),
             }),
+            baggage: Baggage { lines, dropped },
         }
     }
+}
+
+/// The text in which `(part){*N}` is the part N times; in the part `#` is its number.
+fn repeated(text: &str) -> String {
+    let Some((before, rest)) = text.split_once('(') else {
+        return text.to_owned();
+    };
+    let Some((part, rest)) = rest.split_once("){*") else {
+        return text.to_owned();
+    };
+    let (times, behind) = rest.split_once('}').expect("a number in {*N}");
+    let times: usize = times.parse().expect("a number in {*N}");
+    let parts = (0..times).map(|number| part.replace('#', &number.to_string()));
+    format!("{before}{}{}", parts.collect::<String>(), repeated(behind))
 }
 
 /// The bytes of a text in which `\xHH` is a byte.

@@ -22,6 +22,9 @@ const FILES: &[(&str, &str)] = &[
     ("no-unit-cookie", include_str!("no-unit-cookie.json")),
     ("no-unit-address", include_str!("no-unit-address.json")),
     ("ramp", include_str!("ramp.json")),
+    ("propagate", include_str!("propagate.json")),
+    ("inherit", include_str!("inherit.json")),
+    ("edge", include_str!("edge.json")),
     ("two-arms", include_str!("two-arms.json")),
     ("three-arms", include_str!("three-arms.json")),
 ];

@@ -2,6 +2,7 @@
 
 use super::made::Example;
 use super::strings;
+use coalmine::baggage;
 use coalmine::config::Test;
 use regex_lite::Regex;
 use std::collections::{BTreeMap, HashSet};
@@ -18,6 +19,8 @@ pub(super) enum Place {
     Header(String),
     Cookie(String),
     Query(String),
+    /// A member of the baggage, by its key.
+    Member(String),
     Path,
     Method,
     Host,
@@ -82,7 +85,7 @@ impl Site {
     /// Finds the kinds of values; `hosts` are those there are.
     pub(super) fn classify(&mut self, hosts: &[String]) {
         let neutral = match self.place {
-            Place::Header(_) | Place::Cookie(_) | Place::Query(_) => Vec::new(),
+            Place::Header(_) | Place::Cookie(_) | Place::Query(_) | Place::Member(_) => Vec::new(),
             Place::Path => vec!["/".to_owned()],
             Place::Method => vec!["GET".to_owned()],
             Place::Host => hosts.iter().take(1).cloned().collect(),
@@ -233,6 +236,9 @@ impl Place {
                 Self::Header(_) => true,
                 Self::Cookie(_) => without(";\""),
                 Self::Query(_) => without("&# "),
+                Self::Member(_) => {
+                    value.bytes().all(|byte| byte.is_ascii_graphic()) && without("\",;\\")
+                }
                 Self::Path => value.starts_with('/') && without("?# "),
                 Self::Method => value.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'),
                 Self::Host => true,
@@ -254,6 +260,9 @@ impl Place {
                 Self::Header(name) => example.headers.push((name.clone(), value.clone())),
                 Self::Cookie(name) => example.cookies.push(format!("{name}={value}")),
                 Self::Query(name) => example.add_parameter(name, value),
+                Self::Member(key) => example
+                    .headers
+                    .push((baggage::HEADER.to_owned(), format!("{key}={value}"))),
                 Self::Path => {
                     // The query, if there is one already, stays behind it.
                     let query = example.path.take().unwrap_or_default();

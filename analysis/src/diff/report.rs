@@ -78,11 +78,13 @@ pub struct Flow {
 pub enum Kind {
     /// A pin decides on one side.
     Pins,
-    /// A rule decides on one side, and no pin.
+    /// An earlier hop decides on one side, and no pin.
+    Inherited,
+    /// A rule decides on one side, and nothing before it.
     Rules,
 }
 
-/// Requests that pins or rules decide otherwise.
+/// Requests that pins, earlier hops or rules decide otherwise.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Change {
     /// Which step.

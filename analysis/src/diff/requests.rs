@@ -46,6 +46,10 @@ impl Judged {
         ["pin", "never"].contains(&self.decided.reason.as_str())
     }
 
+    fn is_inherited(&self) -> bool {
+        self.decided.reason == "inherited"
+    }
+
     fn line(&self, side: Option<Side<'_>>) -> Line {
         let drawn = self.parts.iter().any(|part| part.share.millionths() > 0);
         match side {
@@ -113,7 +117,7 @@ pub(super) fn drawn_by_shares(scope: &Scope<'_>, now: Timestamp) -> Option<Examp
     found.or_else(|| (!tries.exhaustive).then_some(plain))
 }
 
-/// Whether pins and rules are the same on both sides, and draw by the same places on the line: then
+/// Whether pins, rules and what is inherited are the same on both sides, and draw by the same places on the line: then
 /// no request needs to be tried.
 fn decide_alike(scope: &Scope<'_>) -> bool {
     let (Some(old), Some(new)) = (scope.old, scope.new) else {
@@ -131,7 +135,12 @@ fn decide_alike(scope: &Scope<'_>) -> bool {
         variants.sort();
         variants
     };
+    let heritage = |side: Side<'_>| {
+        let inherit = side.config.spec.inherit.clone();
+        inherit.filter(|_| side.inherits())
+    };
     before.pins == after.pins
+        && heritage(old) == heritage(new)
         && before.rules == after.rules
         && before.default == after.default
         && territories(old) == territories(new)
@@ -201,9 +210,12 @@ fn compare(
     if old.by_shares() && new.by_shares() {
         return;
     }
-    let kind = match old.by_pin() || new.by_pin() {
-        true => Kind::Pins,
-        false => Kind::Rules,
+    let kind = if old.by_pin() || new.by_pin() {
+        Kind::Pins
+    } else if old.is_inherited() || new.is_inherited() {
+        Kind::Inherited
+    } else {
+        Kind::Rules
     };
     let lines = (old.line(scope.old), new.line(scope.new));
     let fixed = matches!(lines, (Line::Fixed(_), Line::Fixed(_)));

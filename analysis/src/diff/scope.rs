@@ -2,7 +2,7 @@
 
 use super::report::Retarget;
 use coalmine::Policy;
-use coalmine::config::{Canaries, Canary, Condition, Test, Variant};
+use coalmine::config::{Callers, Canaries, Canary, Condition, Test, Variant};
 use coalmine::policy::{CanaryPolicy, host_names};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -12,6 +12,15 @@ use std::collections::BTreeMap;
 pub(super) struct Side<'c> {
     pub(super) config: &'c Canary,
     pub(super) canary: &'c CanaryPolicy,
+    edge: bool,
+}
+
+impl Side<'_> {
+    /// Whether decisions of earlier hops hold here.
+    pub(super) fn inherits(&self) -> bool {
+        let inherit = self.config.spec.inherit.as_ref();
+        !self.edge && inherit.is_some_and(|inherit| inherit.from != Callers::Nobody)
+    }
 }
 
 /// Hosts that one canary governed and one governs now.
@@ -51,7 +60,12 @@ fn side<'c>((canaries, policy): Loaded<'c>, host: &str) -> Option<Side<'c>> {
     let canary = policy.canary_of(host.as_bytes())?;
     let mut configs = canaries.canaries.iter();
     let config = configs.find(|config| config.full_name() == canary.name())?;
-    Some(Side { config, canary })
+    let edge = policy.edge();
+    Some(Side {
+        config,
+        canary,
+        edge,
+    })
 }
 
 /// Every host that is named, one for each `*`, and those that conditions on the host single out

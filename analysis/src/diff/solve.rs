@@ -9,6 +9,7 @@
 use super::made::Example;
 use super::place::{Place, Site};
 use super::scope::Scope;
+use coalmine::baggage;
 use coalmine::config::{Condition, NEVER, Named, Test};
 use std::collections::BTreeSet;
 
@@ -100,6 +101,12 @@ impl Solver {
                 }
             }
         }
+        for side in scope.sides() {
+            for (key, theirs) in inherited(side) {
+                let site = site(&mut sites, Place::Member(key));
+                sites[site].test(&Test::Exact(theirs.to_owned()));
+            }
+        }
         if scope.hosts.len() > 1 {
             site(&mut sites, Place::Host);
         }
@@ -126,6 +133,18 @@ impl Solver {
         let mut found = BTreeSet::new();
         let neutral = vec![0; self.sites.len()];
         self.with_neighbours(&neutral, &mut found);
+        // Which of two members counts may differ, whatever else there is.
+        for (site, known) in self.sites.iter().enumerate() {
+            let classes = match known.place {
+                Place::Member(_) => 1..known.classes.len(),
+                _ => 0..0,
+            };
+            for class in classes {
+                let mut said = neutral.clone();
+                said[site] = class;
+                self.with_neighbours(&said, &mut found);
+            }
+        }
         let [old, new] = &self.rules;
         let both = [(old, new), (new, old)];
         let mut bases = Vec::new();
@@ -266,6 +285,22 @@ impl Solver {
         }
         example
     }
+}
+
+/// The members of the baggage that decide on a side: their keys, and what they may say.
+fn inherited(side: super::scope::Side<'_>) -> impl Iterator<Item = (String, &str)> {
+    let inherit = side
+        .config
+        .spec
+        .inherit
+        .as_ref()
+        .filter(|_| side.inherits());
+    let canaries = inherit.map_or(&[][..], |inherit| &inherit.canaries);
+    canaries.iter().flat_map(|ancestor| {
+        let key = baggage::key(&ancestor.canary);
+        let theirs = ancestor.variants.iter();
+        theirs.map(move |(theirs, _)| (key.clone(), theirs.as_str()))
+    })
 }
 
 /// The number of a place.

@@ -57,6 +57,23 @@ impl Random {
         }
     }
 
+    fn inherit(&mut self) -> Value {
+        let mut canaries = json!({});
+        for name in ["front", "ns/web"] {
+            if self.below(3) > 0 {
+                let theirs = self.pick(&["v1", "v2", "v3"]);
+                canaries[name] = json!({
+                    "v0": self.pick(&["stable", "blue", "green"]),
+                    theirs: self.pick(&["stable", "blue", "green"]),
+                });
+            }
+        }
+        if canaries == json!({}) {
+            canaries["front"] = json!({"v1": "blue"});
+        }
+        json!({"from": self.pick(&["mesh", "mesh", "mesh", "nobody"]), "canaries": canaries})
+    }
+
     fn share(&mut self) -> String {
         self.pick(&["0%", "5%", "20%", "50%"]).to_owned()
     }
@@ -80,6 +97,9 @@ impl Random {
             "shares": {"blue": self.share(), "green": self.share()},
             "whenNoUnit": self.pick(&["default", "issue-cookie", "random"]),
         });
+        if self.below(3) == 0 {
+            spec["inherit"] = self.inherit();
+        }
         if self.below(2) == 0 {
             spec["pins"] = json!({"header": self.pick(&["x-canary", "x-pin"])});
         }
@@ -89,7 +109,8 @@ impl Random {
     /// Another one, or the same with one thing changed.
     fn other(&mut self, spec: &Value) -> Value {
         let mut other = spec.clone();
-        match self.below(8) {
+        match self.below(9) {
+            7 => other["inherit"] = self.inherit(),
             0 => other = self.spec(),
             1 => other["shares"] = json!({"blue": self.share(), "green": self.share()}),
             2 => other["salt"] = json!("another"),
@@ -125,6 +146,12 @@ impl Random {
             let name = self.pick(&["x-canary", "x-pin"]);
             let word = self.pick(&["blue", "green", "stable", "never"]);
             sent.headers.push((name.to_owned(), word.to_owned()));
+        }
+        for _ in 0..self.below(6).saturating_sub(3) {
+            let key = self.pick(&["coalmine.front", "coalmine.ns.web"]);
+            let value = self.pick(&["v0", "v1", "v2", "v3"]);
+            let member = format!("{key}={value}");
+            sent.headers.push(("baggage".to_owned(), member));
         }
         match self.below(5) {
             0 => {}
@@ -203,6 +230,9 @@ fn kind(old: &str, new: &str) -> Option<Kind> {
     let either = |reasons: &dyn Fn(&str) -> bool| reasons(old) || reasons(new);
     if either(&|reason| reason == "pin" || reason == "never") {
         return Some(Kind::Pins);
+    }
+    if either(&|reason| reason == "inherited") {
+        return Some(Kind::Inherited);
     }
     either(&|reason| reason.starts_with("rule:")).then_some(Kind::Rules)
 }

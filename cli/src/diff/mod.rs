@@ -57,6 +57,8 @@ pub struct DiffArgs {
 pub enum Allowed {
     /// What pins decide
     Pins,
+    /// What decisions of earlier hops give
+    Inherited,
     /// What rules decide
     Rules,
     /// Which version a variant leads to
@@ -144,6 +146,12 @@ fn objections(args: &DiffArgs, diff: &Diff) -> Vec<String> {
             Allowed::Pins,
             "pins decide otherwise",
             "pins",
+        ),
+        (
+            changes(Kind::Inherited),
+            Allowed::Inherited,
+            "decisions of earlier hops decide otherwise",
+            "inherited",
         ),
         (
             changes(Kind::Rules),

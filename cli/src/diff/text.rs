@@ -113,6 +113,7 @@ impl Page {
     fn change(&mut self, change: &Change) {
         let kind = match change.kind {
             Kind::Pins => "pins",
+            Kind::Inherited => "inherited",
             Kind::Rules => "rules",
         };
         let part = change

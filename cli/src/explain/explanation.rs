@@ -1,5 +1,6 @@
 //! What an explanation holds.
 
+use super::travel::{Baggage, Inherited};
 use coalmine::Timestamp;
 use coalmine::config::WhenNoUnit;
 use serde::Serialize;
@@ -19,6 +20,9 @@ pub struct Explanation {
     /// Where a pin may be, and what was found there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pins: Option<Pins>,
+    /// What was looked for in the baggage.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inherited: Option<Inherited>,
     /// The rules that were tried.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<Rule>,
@@ -39,6 +43,9 @@ pub struct Explanation {
     /// What was decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decision: Option<Outcome>,
+    /// What becomes of the baggage, where the decision goes on or the proxy stands at the edge.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub baggage: Option<Baggage>,
     /// When the ramp gives this request another variant next; `None` if it never does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<Change>,

@@ -7,6 +7,7 @@
 //! | `places` | where a decision looks, and what a log lacks of it |
 //! | `explanation` | what an explanation holds |
 //! | `trace` | watches the decision being made and keeps what it found |
+//! | `travel` | what was inherited, and what the next hop is told |
 //! | `next` | when the ramp gives the request another variant |
 //! | `words` | conditions, pins, units and values in words |
 //! | `line` | the line, drawn to scale |
@@ -22,6 +23,7 @@ mod paint;
 mod places;
 mod text;
 mod trace;
+mod travel;
 mod words;
 
 pub use explanation::{Explanation, Outcome as Decided};
@@ -42,6 +44,7 @@ Examples:
   coalmine explain canaries/ --host reviews --cookie canary=never
   coalmine explain reviews.yaml --at 2026-11-24T10:30:00Z --header 'x-user-id: alice'
   coalmine explain reviews.yaml --draw 8000000000000000 -o json
+  coalmine explain canaries/ --host ratings --header 'baggage: coalmine.bookinfo.reviews=canary'
   coalmine explain reviews.yaml --curl \"curl -H 'x-user-id: alice' https://reviews/beta/\"
   coalmine explain reviews.yaml -- curl -H 'x-user-id: alice' https://reviews/beta/
   coalmine explain reviews.yaml --access-log '{\"authority\": \"reviews\", \"x_user_id\": \"alice\"}'
@@ -74,6 +77,9 @@ pub struct ExplainArgs {
     /// The request as a curl line, word by word
     #[arg(last = true, value_name = "CURL LINE", conflicts_with_all = ["curl", "access_log", "host", "method", "path", "headers", "cookies", "tls"])]
     pub words: Vec<String>,
+    /// As a gateway decides that was rendered with --edge
+    #[arg(long)]
+    pub edge: bool,
     /// How to print it
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Format,
@@ -88,7 +94,8 @@ pub fn explain(args: &ExplainArgs) -> Result<Outcome, Failure> {
         return explain_log(args, log);
     }
     let request = request(args)?;
-    let input = input::sound(&args.files)?;
+    let mut input = input::sound(&args.files)?;
+    input.canaries.edge |= args.edge;
     let explanation = explain_request(&input.canaries, &request)?;
     let text = || text::text(&explanation, columns(), Paint::for_stdout());
     Ok(Outcome {
@@ -126,8 +133,11 @@ fn explain_log(args: &ExplainArgs, log: &str) -> Result<Outcome, Failure> {
         return Err(Failure::refused(twice));
     }
     let Input {
-        canaries, warnings, ..
+        mut canaries,
+        warnings,
+        ..
     } = input::sound(&args.files)?;
+    canaries.edge |= args.edge;
     let text = match one_line {
         true => log.to_owned(),
         false => input::text(Path::new(log))?,

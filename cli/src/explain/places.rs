@@ -14,6 +14,9 @@ const COOKIES: &str = "cookies";
 const TIME: &str = "the time";
 const ADDRESS: &str = "the client's address";
 
+/// Where decisions of earlier hops are.
+const BAGGAGE: &str = "header baggage";
+
 /// Where in the request a log's line or the arguments tell something, be it that it was not sent.
 pub(super) fn carried(logged: &Logged, asked: &RequestArgs) -> BTreeSet<String> {
     let told = logged.told.iter().map(|part| match part {
@@ -70,6 +73,10 @@ pub(super) fn unknown(
         return Vec::new();
     }
     let mut looked = words::pin_places(&canary.spec.pins);
+    let inherited = explanation.inherited.as_ref();
+    if inherited.is_some_and(|inherited| !inherited.canaries.is_empty()) {
+        looked.push(BAGGAGE.to_owned());
+    }
     let mut conditions = BTreeSet::new();
     for rule in canary.spec.rules.iter().take(explanation.rules.len()) {
         of_condition(&rule.when, &mut conditions);

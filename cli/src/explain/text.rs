@@ -25,9 +25,19 @@ pub(super) fn text(explanation: &Explanation, columns: Option<usize>, paint: Pai
             way(explanation, decision, &mut page);
         }
         _ => {
-            let untouched = format!("no canary governs {host}: the request is not touched");
-            page.step("scope", &untouched);
+            let touched = explanation
+                .baggage
+                .as_ref()
+                .map_or("keep", |baggage| baggage.edit);
+            let then = match touched {
+                "keep" => ": the request is not touched",
+                _ => "",
+            };
+            page.step("scope", &format!("no canary governs {host}{then}"));
         }
+    }
+    if let Some(baggage) = &explanation.baggage {
+        page.steps("baggage", &baggage.lines());
     }
     if let Some(answered) = &explanation.answered {
         page.step("answered", &self::answered(answered, paint));
@@ -49,6 +59,14 @@ impl Page {
         self.text.push_str(&format!("{name}{line}\n"));
     }
 
+    /// A step of some lines, or none.
+    fn steps(&mut self, mut name: &str, lines: &[String]) {
+        for line in lines {
+            self.step(name, line);
+            name = "";
+        }
+    }
+
     /// A further line of it.
     fn more(&mut self, line: &str) {
         if !line.is_empty() {
@@ -59,6 +77,9 @@ impl Page {
 
 fn way(explanation: &Explanation, decision: &Outcome, page: &mut Page) {
     pins(explanation.pins.as_ref(), page);
+    if let Some(inherited) = &explanation.inherited {
+        page.steps("inherited", &inherited.lines());
+    }
     rules(&explanation.rules, page);
     shares(explanation, decision, page);
     let variant = page.paint.strong(&decision.variant);

@@ -1,6 +1,7 @@
 //! Watches the decision being made and keeps what it found.
 
 use super::explanation::{Counted, Explanation, Outcome, Pin, Pins, Rule, Territory, Tried, Unit};
+use super::travel::{Baggage, Inherited};
 use super::{next, words};
 use crate::outcome::Failure;
 use crate::request::{MadeUpMoment, MadeUpRequest, RequestArgs};
@@ -8,7 +9,9 @@ use coalmine::arm::{Arm, Drawn};
 use coalmine::bucket::{Bucket, Position};
 use coalmine::config::{Canaries, Canary, Condition, NEVER, UNIT_COOKIE, WhenNoUnit};
 use coalmine::policy::Part;
-use coalmine::{Decision, HeaderEdit, Moment, Observer, Policy, Step, VariantId, decide_observed};
+use coalmine::{
+    Decision, HeaderEdit, Moment, Observer, Policy, Reason, Step, VariantId, decide_observed,
+};
 
 /// Decides about a request and keeps how.
 ///
@@ -38,6 +41,7 @@ pub fn explain_compiled(
             host,
             canary: None,
             pins: None,
+            inherited: None,
             rules: Vec::new(),
             parts: Vec::new(),
             ramp: false,
@@ -45,6 +49,7 @@ pub fn explain_compiled(
             counted: None,
             draw: None,
             decision: None,
+            baggage: None,
             next: None,
             unknown: Vec::new(),
             answered: None,
@@ -78,6 +83,10 @@ pub fn explain_compiled(
     }
     let client_sent_it = watch.client_sent_it;
     let mut explanation = watch.explanation;
+    explanation.baggage = Baggage::of(policy, &request, decision.as_ref());
+    if decision.is_some_and(|decision| matches!(decision.reason, Reason::Never | Reason::Pin)) {
+        explanation.inherited = None;
+    }
     explanation.decision =
         decision.map(|decision| outcome(&decision, policy, args, client_sent_it));
     Ok(explanation)
@@ -139,6 +148,11 @@ impl Observer for Watch<'_> {
                     });
                 }
             }
+            Step::Heard { canary, heard } => {
+                if let Some(inherited) = &mut self.explanation.inherited {
+                    inherited.add(canary, heard, &self.names);
+                }
+            }
             Step::Rule { rule, matches } => self.begin_rule(rule, matches),
             Step::Condition { matches, values } => {
                 let values = values.map(|values| values.iter().map(|value| lossy(value)).collect());
@@ -185,6 +199,7 @@ impl Watch<'_> {
         self.names = spec.variants.iter().map(|(name, _)| name.clone()).collect();
         self.names.sort();
         self.explanation.ramp = !spec.ramp.is_empty();
+        self.explanation.inherited = Inherited::of(canary, self.canaries);
         if spec.when_no_unit == WhenNoUnit::IssueCookie {
             let cookie = spec.issue_cookie.as_ref();
             let named = cookie.and_then(|cookie| cookie.name.clone());

@@ -41,6 +41,9 @@ pub struct EnvoyArgs {
     /// The folder to write to; what is there already and the same is not touched
     #[arg(short, long, value_name = "FOLDER")]
     pub output: PathBuf,
+    /// The proxy stands at the edge: take out of baggage what says to come from us, and inherit nothing
+    #[arg(long)]
+    pub edge: bool,
     /// Put listener, routes and clusters into watched files too, so that no change needs a restart
     #[arg(long)]
     pub xds: bool,
@@ -104,7 +107,8 @@ pub(super) fn render(args: &EnvoyArgs) -> Result<Outcome, Failure> {
             "Envoy's config is several files, which standard output cannot hold: name a folder with -o",
         ));
     }
-    let input = input::sound(&args.files)?;
+    let mut input = input::sound(&args.files)?;
+    input.canaries.edge |= args.edge;
     let options = options(args)?;
     let provenance = place::provenance(&input.sources);
     let files = envoy::render(&input.canaries, &provenance, &options)

@@ -42,6 +42,9 @@ pub struct EnvoyFilterArgs {
     /// but open refuse every request
     #[arg(long, value_enum, default_value_t = OnFailure::Reload)]
     pub failure_policy: OnFailure,
+    /// The proxy stands at the edge: take out of baggage what says to come from us, and inherit nothing
+    #[arg(long)]
+    pub edge: bool,
     /// Make the routes and subsets as well, with no VirtualService; a canary's service needs its port
     #[arg(long)]
     pub routes: bool,
@@ -71,7 +74,8 @@ pub(super) fn render(args: &EnvoyFilterArgs) -> Result<Outcome, Failure> {
         routes: args.routes,
         ..Options::new(Code::new(&module).map_err(Failure::refused)?)
     };
-    let input = input::sound(&args.files)?;
+    let mut input = input::sound(&args.files)?;
+    input.canaries.edge |= args.edge;
     let provenance = place::provenance(&input.sources);
     let files = envoy_filter::render(&input.canaries, &provenance, &options)
         .map_err(|error| refused(&error, &input))?;

@@ -76,6 +76,9 @@ pub struct ExtensionArgs {
     /// Make a TrafficExtension (Istio 1.30 and newer) instead of a WasmPlugin
     #[arg(long)]
     pub traffic_extension: bool,
+    /// The proxy stands at the edge: take out of baggage what says to come from us, and inherit nothing
+    #[arg(long, conflicts_with_all = ["into", "out_of"])]
+    pub edge: bool,
     /// What happens to requests when the filter cannot run
     #[arg(long, value_enum, default_value_t)]
     pub fail_strategy: OnFailure,
@@ -168,7 +171,8 @@ pub(super) fn render(args: &IstioArgs) -> Result<Outcome, Failure> {
             },
         }),
     };
-    let input = input::sound(&args.files)?;
+    let mut input = input::sound(&args.files)?;
+    input.canaries.edge |= args.plugin.edge;
     let provenance = place::provenance(&input.sources);
     let files = istio::render(&input.canaries, &provenance, &options)
         .map_err(|error| refused(&error, &input))?;

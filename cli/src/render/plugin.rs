@@ -21,13 +21,17 @@ pub struct PluginArgs {
     /// Where canaries are read from.
     #[command(flatten)]
     pub files: Files,
+    /// The proxy stands at the edge: take out of baggage what says to come from us, and inherit nothing
+    #[arg(long)]
+    pub edge: bool,
     /// The folder to write plugin.json to; standard output if not given, or -
     #[arg(short, long, value_name = "FOLDER")]
     pub output: Option<PathBuf>,
 }
 
 pub(super) fn render(args: &PluginArgs) -> Result<Outcome, Failure> {
-    let input = input::sound(&args.files)?;
+    let mut input = input::sound(&args.files)?;
+    input.canaries.edge |= args.edge;
     let mut json =
         plugin_json(&input.canaries).map_err(|error| refused(&Error::Json(error), &input))?;
     json.push('\n');

@@ -121,7 +121,7 @@ fn examples_work() {
             tried += 1;
         }
     }
-    assert_eq!(tried, 60);
+    assert_eq!(tried, 61);
 }
 
 #[test]

@@ -22,4 +22,5 @@ mod run;
 mod schema;
 mod shell;
 mod simulate;
+mod travel;
 mod validate;

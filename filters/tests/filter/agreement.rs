@@ -7,7 +7,7 @@ use coalmine::arm::Arm;
 use coalmine::config::{WhenNoUnit, plugin_json};
 use coalmine::{Policy, Timestamp, decide};
 use coalmine_analysis::simulate::Watched;
-use coalmine_cli::explain::{Decided, explain_compiled};
+use coalmine_cli::explain::{Decided, Explanation, explain_compiled};
 use coalmine_cli::request::{MadeUpMoment, MadeUpRequest, RequestArgs};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -43,6 +43,7 @@ fn all_answers_agree() {
     let seen: BTreeSet<&str> = reasons.keys().map(String::as_str).collect();
     let all = [
         "default",
+        "inherited",
         "never",
         "no-unit",
         "pin",
@@ -55,7 +56,8 @@ fn all_answers_agree() {
 }
 
 fn one_policy(random: &mut Random, vm: &mut Vm, reasons: &mut BTreeMap<String, usize>) {
-    let canaries = random.canaries(1);
+    let mut canaries = random.canaries(1);
+    canaries.edge = random.below(6) == 0;
     let canary = &canaries.canaries[0];
     let json = plugin_json(&canaries).unwrap();
     assert!(vm.configure(&json), "{:?} {json}", vm.log());
@@ -94,8 +96,9 @@ fn one_policy(random: &mut Random, vm: &mut Vm, reasons: &mut BTreeMap<String, u
         if drawn {
             assert_eq!(filtered.reason(), Some(reason), "{json}\n{asked:?}");
         } else {
-            let effects = said.map(effects).unwrap_or_default();
-            assert_eq!(filtered.edits, effects, "{json}\n{asked:?}");
+            let mut all = said.map(effects).unwrap_or_default();
+            all.extend(baggage(&explanation));
+            assert_eq!(filtered.edits, all, "{json}\n{asked:?}");
             assert_eq!(filtered.counted, told, "{json}\n{asked:?}");
             let all = canary.spec.evidence.is_some_and(|evidence| evidence.rest);
             let arm = explanation.counted.as_ref();
@@ -158,7 +161,7 @@ fn simulated_agrees(
 struct Filtered {
     /// Variant and reason.
     counted: Option<(String, String)>,
-    /// What became of the variant header.
+    /// What became of the variant header and the baggage, and drops.
     edits: Vec<String>,
     /// The arm and slice that the response was counted in.
     arm: Option<(String, String)>,
@@ -198,7 +201,10 @@ fn filter(vm: &mut Vm, asked: &RequestArgs) -> Filtered {
                 effect.ends_with("coalmine_latency_milliseconds"),
                 "{effect}"
             );
-        } else if let Some(metric) = effect.strip_prefix("count ") {
+        } else if let Some(metric) = effect
+            .strip_prefix("count ")
+            .filter(|metric| !metric.ends_with("coalmine_baggage"))
+        {
             let label = |name: &str| {
                 let (_, rest) = metric.split_once(&format!("{name}=.="))?;
                 Some(rest.split(";.;").next()?.to_owned())
@@ -218,6 +224,23 @@ fn filter(vm: &mut Vm, asked: &RequestArgs) -> Filtered {
     }
     assert_eq!(vm.log(), [], "{asked:?}");
     filtered
+}
+
+/// What the explanation says that becomes of the baggage, and whether a drop is counted.
+fn baggage(explanation: &Explanation) -> Vec<String> {
+    let Some(said) = &explanation.baggage else {
+        return Vec::new();
+    };
+    let mut effects = match (said.edit, &said.value) {
+        ("replace", Some(value)) => vec![format!("replace baggage: {value}")],
+        ("remove", _) => vec!["remove baggage".to_owned()],
+        _ => Vec::new(),
+    };
+    let canary = explanation.canary.as_deref().unwrap_or_default();
+    let count =
+        |outcome| format!("count canary=.={canary};.;outcome=.={outcome};.;coalmine_baggage");
+    effects.extend(said.dropped.map(count));
+    effects
 }
 
 /// What the explanation says that becomes of the variant header, in the words of the host.

@@ -23,6 +23,7 @@
 )]
 
 mod agreement;
+mod baggage;
 mod configure;
 mod entropy;
 mod evidence;

@@ -53,6 +53,7 @@ fn explain_and_envoy_agree() {
     println!("{policies} policies and {requests} requests on Envoy: {compared:?}");
     for reason in [
         "default",
+        "inherited",
         "never",
         "no-unit",
         "pin",

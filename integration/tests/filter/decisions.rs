@@ -73,6 +73,11 @@ fn decided_otherwise(setting: &Setting, case: &Case, before: &mut Counts) -> Opt
     *before = now;
     let received = response.received().unwrap();
     let header = received.all(VARIANT_HEADER);
+    let baggage = received.all("baggage");
+    if baggage != case.baggage.lines {
+        let expected = &case.baggage.lines;
+        return Some(format!("baggage {baggage:?} instead of {expected:?}"));
+    }
     let (canary, variant) = response.served_by().rsplit_once('/').unwrap();
     let Some(expected) = &case.expected else {
         let sent: Vec<&[u8]> = case

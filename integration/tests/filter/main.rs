@@ -21,4 +21,5 @@ mod requests;
 mod setting;
 #[path = "../../../tests/tables/mod.rs"]
 mod tables;
+mod travel;
 mod watched;

@@ -1,6 +1,7 @@
 //! The description of a `Canary`, field by field.
 
 use super::condition::{condition, rules};
+use super::travel::{inherit, propagate};
 use super::types::{Kind, Pairs, Schema};
 use coalmine::config::{API_VERSION, CANARY_KIND, NEVER};
 use coalmine::policy::MAX_VARIANTS;
@@ -9,7 +10,7 @@ use coalmine::policy::MAX_VARIANTS;
 const NO_VARIANTS: &[&str] = &[NEVER, "at", "shape"];
 
 /// A name that can be a DNS label.
-const LABEL: &str = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$";
+pub(super) const LABEL: &str = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$";
 
 /// A whole file, or one of its documents.
 pub(super) fn file() -> Schema {
@@ -118,6 +119,8 @@ fn spec() -> Schema {
         ),
         ("ramp", ramp()),
         ("evidence", evidence()),
+        ("propagate", propagate()),
+        ("inherit", inherit()),
     ];
     across(Schema::fields(fields).needs(&["hosts", "variants", "default"]))
         .about("What the canary says.")

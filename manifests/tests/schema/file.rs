@@ -113,7 +113,7 @@ fn fields_are_those_of_the_reader() {
             "hosts": ["a"], "default": "stable",
             "variants": {"stable": {}, "canary": {}},
             "pins": {}, "unit": [{"header": "x"}],
-            "whenNoUnit": "issue-cookie", "issueCookie": {},
+            "whenNoUnit": "issue-cookie", "issueCookie": {}, "propagate": {}, "inherit": {},
             "rules": [
                 {"name": "a", "route": "canary", "when": {"header": {"name": "a", "exact": "b"}}},
                 {"name": "b", "route": "canary", "when": {"path": {"exact": "b"}}}
@@ -170,6 +170,8 @@ fn fields_are_those_of_the_reader() {
     );
     check("/spec/pins", &at("pins"), &[], &[]);
     check("/spec/unit/0", &at("unit/items"), &[], &[]);
+    check("/spec/propagate", &at("propagate"), &[], &[]);
+    check("/spec/inherit", &at("inherit"), &[], &[]);
     check("/spec/issueCookie", &at("issueCookie"), &[], &[]);
     check("/spec/rules/0", &at("rules/items"), &[], &[]);
     check("/spec/rules/0/when", &condition, &[], &[]);
@@ -186,7 +188,7 @@ fn fields_are_those_of_the_reader() {
         &["present"],
         &[],
     );
-    assert_eq!(checked, 11);
+    assert_eq!(checked, 13);
 }
 
 /// One change somewhere in a document.
@@ -362,7 +364,7 @@ fn the_schema_is_never_stricter_than_the_reader() {
     let (taken, refused) = (Cell::new(0), Cell::new(0));
     let mut runner = TestRunner::new_with_rng(
         Config {
-            cases: 6000,
+            cases: 8000,
             failure_persistence: None,
             ..Config::default()
         },

@@ -86,15 +86,20 @@ fn command_line(log: &Path, profile: Option<&Path>) -> Vec<std::ffi::OsString> {
 ///
 /// Where the filter under test decides by user, it must first have given both answers.
 fn chosen(scenario: &Scenario, client: &Client) -> Result<Request> {
+    let of = |user: &str| {
+        let lines = scenario.baggage.into_iter();
+        lines.fold(request::of(user), |request, line| {
+            request.header("baggage", line)
+        })
+    };
     for (user, expected) in &scenario.probes {
-        send(client, &request::of(user), expected, 1)
-            .with_context(|| format!("asking as {user}"))?;
+        send(client, &of(user), expected, 1).with_context(|| format!("asking as {user}"))?;
     }
     if scenario.user == User::Ordinary {
-        return Ok(request::of(&request::user(0)));
+        return Ok(of(&request::user(0)));
     }
     let users: Vec<String> = (0..CANDIDATES).map(request::user).collect();
-    let requests = users.iter().map(|user| request::of(user)).collect();
+    let requests = users.iter().map(|user| of(user)).collect();
     let answers: Vec<String> = client
         .send_all(requests, 1)?
         .iter()
@@ -111,7 +116,7 @@ fn chosen(scenario: &Scenario, client: &Client) -> Result<Request> {
         .find(|(_, answer)| *answer == scenario.expected)
         .map(|(user, _)| user)
         .with_context(|| format!("nobody got {:?}", scenario.expected))?;
-    Ok(request::of(user))
+    Ok(of(user))
 }
 
 /// Sends one request many times over one connection, and checks every answer.

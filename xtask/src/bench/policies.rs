@@ -16,9 +16,35 @@ pub(super) fn real(host: &str) -> String {
 
 /// The real policy, with responses counted by arm.
 pub(super) fn real_with_evidence() -> String {
+    plugin(&[with("evidence", json!({}))])
+}
+
+/// The real policy, and its decision goes on.
+pub(super) fn propagating() -> String {
+    plugin(&[with("propagate", json!({"baggage": true}))])
+}
+
+/// The real policy, where the decision of an earlier hop holds.
+pub(super) fn inheriting() -> String {
+    let canaries = json!({"bench/front": {"v1": "stable", "v2": "canary"}});
+    plugin(&[with(
+        "inherit",
+        json!({"from": "mesh", "canaries": canaries}),
+    )])
+}
+
+/// The real policy in a proxy that stands at the edge.
+pub(super) fn at_the_edge() -> String {
+    let mut plugin = plugin_value(&[real_canary("reviews", request::HOST)]);
+    plugin["edge"] = json!(true);
+    plugin.to_string()
+}
+
+/// The canary with the real policy and one more field.
+fn with(field: &str, value: Value) -> Value {
     let mut canary = real_canary("reviews", request::HOST);
-    canary["spec"]["evidence"] = json!({});
-    plugin(&[canary])
+    canary["spec"][field] = value;
+    canary
 }
 
 /// So many canaries with the real policy, the one that is asked for in their middle.
@@ -130,10 +156,13 @@ fn canary(name: &str, spec: Value) -> Value {
 }
 
 fn plugin(canaries: &[Value]) -> String {
+    plugin_value(canaries).to_string()
+}
+
+fn plugin_value(canaries: &[Value]) -> Value {
     json!({
         "apiVersion": "coalmine.dev/v1alpha1",
         "kind": "Plugin",
         "canaries": canaries,
     })
-    .to_string()
 }

@@ -32,6 +32,8 @@ pub(super) struct Scenario {
     pub(super) bootstrap: String,
     /// Whose request is measured.
     pub(super) user: User,
+    /// What it has in `baggage`, if anything.
+    pub(super) baggage: Option<&'static str>,
     /// The body of every answer.
     pub(super) expected: &'static str,
     /// Users and their answers that show, before anything is measured, that the config is at work.
@@ -110,10 +112,42 @@ pub(super) fn all(module: &Path) -> Vec<Scenario> {
             coalmine(policies::mixed_rules(200)),
         )
     });
+    all.extend(travelling(&coalmine));
     let many = coalmine(policies::many_canaries(500));
     let ids = ["canaries-500-stable", "canaries-500-canary"];
     all.extend(drawn(ids, "coalmine, 500 canaries", false, &many));
     all
+}
+
+/// The real policy, whose decisions go on, or come from an earlier hop, or stand at the edge.
+fn travelling(coalmine: &impl Fn(String) -> String) -> Vec<Scenario> {
+    let title = |what: &str| format!("coalmine, the real policy, {what}");
+    vec![
+        ordinary(
+            "propagate",
+            &title("its decision goes on: stable"),
+            coalmine(policies::propagating()),
+        ),
+        Scenario {
+            baggage: Some("tenant=acme,coalmine.bench.front=v2"),
+            expected: "canary",
+            ..ordinary(
+                "inherit",
+                &title("inherited: canary"),
+                coalmine(policies::inheriting()),
+            )
+        },
+        ordinary(
+            "inherit-nothing",
+            &title("nothing to inherit: stable"),
+            coalmine(policies::inheriting()),
+        ),
+        ordinary(
+            "edge",
+            &title("at the edge, no baggage: stable"),
+            coalmine(policies::at_the_edge()),
+        ),
+    ]
 }
 
 fn ordinary(id: &str, title: &str, bootstrap: String) -> Scenario {
@@ -123,6 +157,7 @@ fn ordinary(id: &str, title: &str, bootstrap: String) -> Scenario {
         short: false,
         bootstrap,
         user: User::Ordinary,
+        baggage: None,
         expected: "stable",
         probes: Vec::new(),
     }
@@ -137,6 +172,7 @@ fn drawn(ids: [&str; 2], title: &str, short: bool, bootstrap: &str) -> [Scenario
         short: short || id == LUA_STABLE,
         bootstrap: bootstrap.to_owned(),
         user: User::Drawn,
+        baggage: None,
         expected,
         probes: Vec::new(),
     })

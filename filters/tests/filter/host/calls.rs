@@ -155,10 +155,10 @@ unsafe extern "C" fn proxy_replace_header_map_value(
     answer("proxy_replace_header_map_value", |host| {
         assert_eq!(map, REQUEST);
         // SAFETY: as above.
-        let (name, value) = unsafe { (text(name, name_size), text(value, value_size)) };
+        let (name, value) = unsafe { (text(name, name_size), bytes(value, value_size)) };
         host.request.retain(|(known, _)| *known != name.as_bytes());
-        host.request
-            .push((name.clone().into(), value.clone().into()));
+        host.request.push((name.clone().into(), value.to_vec()));
+        let value = String::from_utf8_lossy(value);
         host.effects.push(format!("replace {name}: {value}"));
         OK
     })
