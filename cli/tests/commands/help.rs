@@ -21,6 +21,7 @@ fn every_command_explains_itself() {
         "render gateway-api",
         "render istio-envoyfilter",
         "render plugin",
+        "render prometheus",
         "explain",
         "simulate",
         "diff",
@@ -90,6 +91,7 @@ fn examples_work() {
         "render gateway-api",
         "render istio-envoyfilter",
         "render plugin",
+        "render prometheus",
         "explain",
         "simulate",
         "diff",
@@ -121,7 +123,7 @@ fn examples_work() {
             tried += 1;
         }
     }
-    assert_eq!(tried, 60);
+    assert_eq!(tried, 61);
 }
 
 #[test]
