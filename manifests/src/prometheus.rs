@@ -31,7 +31,7 @@ struct Relabelling {
 /// A rule of Prometheus's `metric_relabel_configs`; its regexes match whole values.
 #[derive(Serialize)]
 struct Rule {
-    source_labels: [String; 1],
+    source_labels: Vec<&'static str>,
     regex: String,
     target_label: String,
     replacement: String,
@@ -45,7 +45,7 @@ struct Rule {
 pub fn relabelling(canaries: &Canaries) -> Result<String, Error> {
     let name = whole_name();
     let take = |target: &str, group: usize| Rule {
-        source_labels: ["__name__".to_owned()],
+        source_labels: vec!["__name__"],
         regex: name.clone(),
         target_label: target.to_owned(),
         replacement: format!("${{{group}}}"),
@@ -58,8 +58,9 @@ pub fn relabelling(canaries: &Canaries) -> Result<String, Error> {
     rules.push(take("__name__", LABELS.len() + 1));
     let restored = restored(&canaries.canaries)?;
     rules.extend(restored.into_iter().map(|((label, lost), value)| Rule {
-        source_labels: [label.to_owned()],
-        regex: lost,
+        // Prometheus joins them with `;`. Other metrics may have such a label too.
+        source_labels: vec!["__name__", label],
+        regex: format!("coalmine_.+;{lost}"),
         target_label: label.to_owned(),
         replacement: value,
     }));

@@ -2,6 +2,7 @@
 
 use crate::docs::{blocks, root};
 use crate::pages::check_page;
+use coalmine::diagnostic::any_error;
 use coalmine::metrics::{Kind, LABELS, Metric, tag_regex};
 use coalmine::yaml::{Source, read};
 use coalmine_manifests::prometheus::istio_stat_tags;
@@ -54,17 +55,34 @@ fn all_is_told() {
     );
 }
 
+/// How many series of each metric the canary of the page may come to, once it is changed so.
+fn most_series(page: &str, (from, to): (&str, &str)) -> [usize; 5] {
+    let text = blocks(page, "yaml")[0];
+    assert!(text.contains(from), "{from}");
+    let source = Source {
+        name: "reviews.yaml".to_owned(),
+        text: text.replace(from, to),
+    };
+    let (canaries, found) = read(&[source]);
+    assert!(!any_error(&found), "{found:?}");
+    Metric::ALL.map(|metric| metric.most_series(&canaries.canaries[0]))
+}
+
 #[test]
 fn series_are_as_many_as_is_told() {
     let page = page();
-    let source = Source {
-        name: "reviews.yaml".to_owned(),
-        text: blocks(&page, "yaml")[0].to_owned(),
-    };
-    let (canaries, found) = read(&[source]);
-    assert!(found.is_empty(), "{found:?}");
-    let most = Metric::ALL.map(|metric| metric.most_series(&canaries.canaries[0]));
+    let most = most_series(&page, ("", ""));
     let parts = most.map(|number| number.to_string()).join(" + ");
     let told = format!("{parts} = {}", most.iter().sum::<usize>());
     assert!(page.contains(&told), "docs/metrics.md does not say {told}");
+
+    let check = |from, to, expected| assert_eq!(most_series(&page, (from, to)), expected, "{to}");
+    const EVIDENCE: &str = "evidence: {}";
+    check(EVIDENCE, "whenNoUnit: default", [20, 0, 0, 0, 0]);
+    check(EVIDENCE, "evidence: {rest: true}", [20, 240, 66, 51, 10]);
+    check(EVIDENCE, "evidence: {}\n  guard: {}", [20, 240, 66, 51, 10]);
+    check("  pins: {header: x-canary}\n", "", [20, 160, 44, 34, 5]);
+    let third = "canary: {labels: {version: v2}}\n    third: {labels: {version: v3}}";
+    let second = "canary: {labels: {version: v2}}";
+    check(second, third, [30, 240, 66, 51, 20]);
 }
