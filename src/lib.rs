@@ -28,6 +28,7 @@ pub mod config;
 mod decide;
 mod decision;
 pub mod diagnostic;
+pub mod metrics;
 mod node;
 pub mod policy;
 mod reason;

@@ -20,6 +20,7 @@
 //! | [`discovery`] | a filter's config replaced, and Envoy's verdict on it |
 //! | [`stand`] | all of it together: an Envoy with what the companion rendered for canaries |
 //! | [`registry`] | a real OCI registry |
+//! | [`prometheus`] | a real Prometheus |
 //! | [`command`] | the command `coalmine`, as a program |
 //! | [`series`] | metrics as Prometheus reads them |
 //! | [`decisions`] | what the filter has counted |
@@ -34,6 +35,7 @@ pub mod envoy;
 pub mod envoy_binary;
 mod guardian;
 pub mod load;
+pub mod prometheus;
 pub mod raw;
 pub mod registry;
 pub mod relay;

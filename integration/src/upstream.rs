@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::behaviour::{BEHAVE, Behaviour, Body};
+use crate::behaviour::{BEHAVE, BEHAVE_AT_FIRST, Behaviour, Body};
 use crate::runtime;
 
 /// The response header with the name of the upstream that answered.
@@ -212,7 +212,11 @@ async fn answer(
     if let Ok(name) = HeaderValue::from_str(&state.name) {
         headers.insert(SERVED_BY, name);
     }
-    let asked = head.headers.get(BEHAVE);
+    let asked = head.headers.get(BEHAVE).or_else(|| {
+        let attempt = head.headers.get("x-envoy-attempt-count");
+        let first = attempt.is_none_or(|number| number == "1");
+        head.headers.get(BEHAVE_AT_FIRST).filter(|_| first)
+    });
     let asked = asked.and_then(|value| Behaviour::parse(value.to_str().ok()?));
     asked.unwrap_or(behaviour).act(response).await
 }

@@ -11,7 +11,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Result, bail};
 use clap::Args;
-use coalmine_integration::{envoy_binary, registry};
+use coalmine_integration::{envoy_binary, prometheus, registry};
 
 use crate::envoy;
 use crate::step::Step;
@@ -51,12 +51,14 @@ pub(crate) enum Need {
     Envoy,
     /// The real OCI registry.
     Registry,
+    /// The real Prometheus.
+    Prometheus,
     /// Counts instructions; for measuring only.
     Valgrind,
 }
 
 /// Everything, in the order in which it is reported.
-const NEEDS: [Need; 8] = [
+const NEEDS: [Need; 9] = [
     Need::WasmTarget,
     Need::Rustfmt,
     Need::Clippy,
@@ -64,6 +66,7 @@ const NEEDS: [Need; 8] = [
     Need::BindgenRunner,
     Need::Envoy,
     Need::Registry,
+    Need::Prometheus,
     Need::Valgrind,
 ];
 
@@ -108,6 +111,7 @@ impl Need {
             Self::BindgenRunner => "wasm-bindgen-test-runner",
             Self::Envoy => "Envoy",
             Self::Registry => "OCI registry",
+            Self::Prometheus => "Prometheus",
             Self::Valgrind => "valgrind",
         }
     }
@@ -143,6 +147,7 @@ impl Need {
                 None => bail!("cargo xtask envoy --envoy {envoy}"),
             },
             Self::Registry => program(registry::PROGRAM, registry::PROGRAM),
+            Self::Prometheus => program(prometheus::PROGRAM, prometheus::PROGRAM),
             Self::Valgrind => program("valgrind", "valgrind"),
         }
     }
@@ -173,6 +178,7 @@ impl Need {
             }
             Self::Node => install(&["nodejs"], problem, step)?,
             Self::Registry => install(&[registry::PROGRAM], problem, step)?,
+            Self::Prometheus => install(&[prometheus::PROGRAM], problem, step)?,
             Self::Valgrind => install(&["valgrind"], problem, step)?,
             Self::BindgenRunner => runner::install(step)?,
             Self::Envoy => {

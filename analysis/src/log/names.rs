@@ -1,6 +1,7 @@
 //! Which field is what by its name.
 
 use super::{Part, Target};
+use coalmine::baggage;
 use coalmine::config::{Canaries, Canary, Condition, UnitSource};
 use std::collections::BTreeSet;
 
@@ -61,6 +62,9 @@ pub(super) fn read_headers(canaries: &Canaries) -> BTreeSet<String> {
     for canary in &canaries.canaries {
         names.extend(canary.spec.pins.header.clone());
         names.extend(unit_headers(canary));
+        if canary.spec.inherit.is_some() || canary.spec.propagate.is_some() {
+            names.insert(baggage::HEADER.to_owned());
+        }
         for rule in &canary.spec.rules {
             of_condition(&rule.when, &mut names);
         }

@@ -7,6 +7,7 @@
 //! | `istio` | an Istio mesh |
 //! | `gateway_api` | a gateway or mesh with the Gateway API |
 //! | `into` | manifests that people have, of Istio and of the Gateway API |
+//! | `prometheus` | labels of metrics where the bootstrap is a mesh's |
 //! | `plugin` | the config of the filter alone |
 //!
 //! `stale` finds what an earlier render left in a folder.
@@ -18,6 +19,7 @@ mod into;
 mod istio;
 mod plugin;
 mod stale;
+mod prometheus;
 
 pub use envoy::{EnvoyArgs, OnFailure};
 pub use envoy_filter::EnvoyFilterArgs;
@@ -25,6 +27,7 @@ pub use gateway_api::GatewayApiArgs;
 pub use into::IntoArgs;
 pub use istio::{ExtensionArgs, IstioArgs};
 pub use plugin::PluginArgs;
+pub use prometheus::PrometheusArgs;
 
 use crate::args::after_help;
 use crate::input::Input;
@@ -65,6 +68,8 @@ pub enum Target {
     /// For an Istio mesh where no WasmPlugin is wanted: EnvoyFilters
     #[command(name = "istio-envoyfilter")]
     IstioEnvoyFilter(EnvoyFilterArgs),
+    /// For a Prometheus: rules that make the labels of the metrics where the proxies do not
+    Prometheus(PrometheusArgs),
     /// The config of the filter alone, as JSON
     Plugin(PluginArgs),
 }
@@ -75,6 +80,7 @@ pub enum Target {
 /// A file cannot be read or written, or the canaries are refused.
 pub fn render(args: &RenderArgs) -> Result<Outcome, Failure> {
     match &args.target {
+        Target::Prometheus(args) => prometheus::render(args),
         Target::Plugin(args) => plugin::render(args),
         Target::Envoy(args) => envoy::render(args),
         Target::Istio(args) => istio::render(args),

@@ -15,6 +15,7 @@ mod gateway_api;
 mod help;
 mod into;
 mod istio;
+mod metrics_page;
 mod module;
 mod pages;
 mod rendering;

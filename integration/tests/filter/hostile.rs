@@ -142,7 +142,7 @@ fn without_filter(files: &mut [File]) {
     *bootstrap = tree.to_string();
 }
 
-fn number(variable: &str) -> Option<u64> {
+pub(crate) fn number(variable: &str) -> Option<u64> {
     let text = env::var(variable).ok()?;
     Some(text.parse().expect("a number"))
 }

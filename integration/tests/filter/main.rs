@@ -1,20 +1,25 @@
 //! The filter in a real Envoy, with what the companion rendered.
 //!
 //! One program, because it is linked once and its tests share both cores. `COALMINE_ENVOY` chooses
-//! the Envoy, `COALMINE_HOSTILE` the number of hostile requests.
+//! the Envoy, `COALMINE_HOSTILE` the number of hostile requests, `COALMINE_RESPONSES` that of the
+//! responses that are counted exactly.
 
 mod agreement;
+mod arms;
 mod changes;
 mod cookies;
 mod damaged;
 mod decisions;
+mod evidence;
 mod examples;
 mod failure;
 mod hostile;
+mod istio_stats;
 mod metrics;
 mod patches;
 #[path = "../../../tests/policies/mod.rs"]
 mod policies;
+mod prometheus;
 mod ramps;
 mod random;
 mod requests;

@@ -52,7 +52,7 @@ pub(crate) struct Setting {
     pub stand: Stand,
     /// With the addresses of the upstreams.
     pub canaries: Canaries,
-    _upstreams: Vec<Upstream>,
+    pub upstreams: Vec<Upstream>,
     _folder: TempDir,
 }
 
@@ -86,7 +86,7 @@ impl Setting {
         Ok(Self {
             stand: Stand::start(Launch::new(&*BINARY), &files, options)?,
             canaries,
-            _upstreams: upstreams,
+            upstreams,
             _folder: folder,
         })
     }

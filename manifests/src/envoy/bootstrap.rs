@@ -4,25 +4,12 @@ use super::clusters::Cluster;
 use super::listener::Listener;
 use super::plugin::ConfigSource;
 use super::{Address, CDS, LDS, Named, Options, Typed};
+use coalmine::metrics::{LABELS, Label, tag_regex};
 use serde::Serialize;
 
 /// What the file begins with. The hashes themselves would ask for a restart at every edit.
 pub(super) const HEAD: &str =
     "# Made by coalmine; which files it was made of is in xds/coalmine.json beside it.\n";
-
-/// The labels of our metrics.
-const LABELS: [&str; 10] = [
-    "canary",
-    "variant",
-    "reason",
-    "arm",
-    "served",
-    "slice",
-    "class",
-    "grpc_status",
-    "choice",
-    "outcome",
-];
 
 /// Envoy warns at its start when there is no limit to downstream connections; this is the number
 /// that its own guide for edge proxies takes.
@@ -124,11 +111,10 @@ pub(super) fn bootstrap(resources: Resources, options: &Options) -> Bootstrap {
     }
 }
 
-/// Takes a label out of the name of our counter, `canary=.=<canary>;.;variant=.=...`, in the form
-/// that Istio's `extraStatTags` extracts as well.
-fn tag(tag_name: &'static str) -> TagSpecifier {
+/// Takes a label out of the names of our metrics.
+fn tag(label: Label) -> TagSpecifier {
     TagSpecifier {
-        tag_name,
-        regex: format!(r"({tag_name}=\.=(.*?);\.;)"),
+        tag_name: label.name,
+        regex: tag_regex(label.name),
     }
 }

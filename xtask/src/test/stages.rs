@@ -90,7 +90,12 @@ pub(super) fn all(envoys: &[String]) -> Vec<Stage> {
     stages.extend(envoys.iter().map(|envoy| Stage {
         title: format!("tests on Envoy {envoy}"),
         fast: false,
-        needs: &[Need::WasmTarget, Need::Envoy, Need::Registry],
+        needs: &[
+            Need::WasmTarget,
+            Need::Envoy,
+            Need::Registry,
+            Need::Prometheus,
+        ],
         envoy: envoy.clone(),
         work: Work::Tests(tests_envoy),
     }));
@@ -200,6 +205,7 @@ fn tests_envoy(stage: &Stage, step: &Step) -> Result<Command> {
             "--no-fail-fast",
         ])
         .env("COALMINE_HOSTILE", "40000")
+        .env("COALMINE_RESPONSES", "100000")
         .env(envoy_binary::VARIABLE, &stage.envoy);
     Ok(command)
 }
