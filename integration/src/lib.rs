@@ -20,6 +20,7 @@
 //! | [`stand`] | all of it together: an Envoy with what the companion rendered for canaries |
 //! | [`registry`] | a real OCI registry |
 //! | [`command`] | the command `coalmine`, as a program |
+//! | [`runtime`] | the tokio runtime that all of it runs on |
 //! | [`series`] | metrics as Prometheus reads them |
 //! | [`decisions`] | what the filter has counted |
 
@@ -35,7 +36,7 @@ mod guardian;
 pub mod load;
 pub mod raw;
 pub mod registry;
-mod runtime;
+pub mod runtime;
 pub mod series;
 pub mod stand;
 pub mod swap;

@@ -4,8 +4,8 @@
 use coalmine::Timestamp;
 use coalmine::bucket::{POSITIONS, Share};
 use coalmine::config::{
-    Canaries, Canary, Condition, IssueCookie, Named, Outcome, Pins, RampPoint, Rule, Shape, Shares,
-    Spec, Test, UnitSource, Variant, WhenNoUnit, plugin_json, read_json,
+    Canaries, Canary, Condition, IssueCookie, Named, Outcome, Pins, Protocol, RampPoint, Rule,
+    Shape, Shares, Spec, Test, UnitSource, Variant, WhenNoUnit, plugin_json, read_json,
 };
 use coalmine_analysis::sequence::Sequence;
 use coalmine_cli::request::RequestArgs;
@@ -118,6 +118,7 @@ impl Random {
             spec: Spec {
                 hosts: vec![format!("h{number}")],
                 service: None,
+                protocol: Protocol::default(),
                 variants: variants.collect(),
                 default: default.to_owned(),
                 pins,

@@ -4,13 +4,17 @@
 //! the Envoy, `COALMINE_HOSTILE` the number of hostile requests.
 
 mod agreement;
+mod calls;
 mod changes;
 mod cookies;
+mod counted;
 mod damaged;
 mod decisions;
 mod examples;
 mod failure;
+mod grpc;
 mod hostile;
+mod http2;
 mod metrics;
 #[path = "../../../tests/policies/mod.rs"]
 mod policies;
@@ -18,6 +22,8 @@ mod ramps;
 mod random;
 mod requests;
 mod setting;
+mod sockets;
 #[path = "../../../tests/tables/mod.rs"]
 mod tables;
 mod watched;
+mod websocket;
