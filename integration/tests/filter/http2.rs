@@ -58,10 +58,10 @@ impl Connection {
         }
         let response = self.0.clone().send_request(request).await.unwrap();
         let (head, body) = response.into_parts();
-        assert_eq!(head.status, 200);
+        let body = body.collect().await.unwrap().to_bytes();
+        assert_eq!(head.status, 200, "{body:?} {head:?}");
         let served_by = head.headers[SERVED_BY].to_str().unwrap();
         let version = served_by.strip_prefix("shop/").unwrap().to_owned();
-        let body = body.collect().await.unwrap().to_bytes();
         let received: Received = serde_json::from_slice(&body).unwrap();
         (version, received.all("cookie").join(&b"; "[..]))
     }

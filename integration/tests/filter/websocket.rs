@@ -120,18 +120,18 @@ fn every_end_of_a_socket_is_counted_in_its_class() {
     let refused = Socket::open(stand.ingress, REFUSED, &USER);
     assert_eq!(refused.err(), Some(403));
     add(&mut responses, "canary", "4xx");
-    // The client is gone without a word.
+    // An opened socket has had its answer. The client is gone without a word.
     let mut left = sockets.open(&USER);
     assert_eq!(left.version("hello"), "canary");
     drop(left);
-    add(&mut responses, "canary", "cancelled");
+    add(&mut responses, "canary", "ok");
     assert_counts(stand, RESPONSES, &responses);
     // The version is gone, and then nobody listens.
     let mut broken = sockets.open(&USER);
     assert_eq!(broken.version("hello"), "canary");
     drop(sockets.canary);
     assert!(broken.is_broken());
-    add(&mut responses, "canary", "reset");
+    add(&mut responses, "canary", "ok");
     let nobody = Socket::open(stand.ingress, "/", &USER);
     assert_eq!(nobody.err(), Some(503));
     add(&mut responses, "canary", "reset");
