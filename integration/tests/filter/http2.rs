@@ -92,7 +92,7 @@ fn check(protocol: &str) {
     }
 
     // Users are drawn by a crumb, each stream by its own, as over HTTP/1.1 in one line.
-    let users: Vec<String> = (0..400)
+    let users: Vec<String> = (0..100)
         .map(|user| format!("session=user-{user}"))
         .collect();
     let old = users.iter().map(|session| {
