@@ -3,7 +3,8 @@
 /// How a response ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// Complete, with a status below 400, or with the gRPC status OK.
+    /// Complete, with a status below 400, or with the gRPC status OK; or a WebSocket that was
+    /// opened, however it ended.
     Ok,
     /// A status from 400 on, or a gRPC status that is the client's doing.
     ClientError,
@@ -45,6 +46,9 @@ const BROKEN: u64 = 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 23;
 /// `DownstreamRemoteReset`.
 const LEFT: u64 = 1 << 14 | 1 << 28;
 
+/// Switching Protocols: a WebSocket was opened.
+const SWITCHED: u64 = 101;
+
 /// The gRPC statuses that are the server's doing: UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED,
 /// INTERNAL, UNAVAILABLE and DATA_LOSS, as OpenTelemetry's semantic conventions for RPC have it.
 const SERVER_ERRORS: [u8; 6] = [2, 4, 12, 13, 14, 15];
@@ -69,6 +73,11 @@ impl Class {
 
     /// The class of a response.
     pub fn of(ended: Ended) -> Self {
+        // A socket ends with its connection, whoever was done with it first: Envoy flags every such
+        // end as a broken one, and nothing tells a farewell from a failure.
+        if ended.code == Some(SWITCHED) {
+            return Self::Ok;
+        }
         if ended.flags & BROKEN != 0 {
             return Self::Reset;
         }
@@ -146,6 +155,9 @@ mod tests {
         for (code, expected) in [(400, "4xx"), (499, "4xx"), (500, "5xx"), (599, "5xx")] {
             check(code, 0, None, expected);
             check(code, 0, Some(Grpc::Silent), expected);
+        }
+        for flag in [4, 6, 14, 28] {
+            check(101, 1 << flag, None, "ok");
         }
         // A time-out (UT) and no healthy host (UH) are answers of the proxy for the version.
         check(504, 1 << 2, None, "5xx");

@@ -22,6 +22,7 @@
 //! | [`registry`] | a real OCI registry |
 //! | [`prometheus`] | a real Prometheus |
 //! | [`command`] | the command `coalmine`, as a program |
+//! | [`runtime`] | the tokio runtime that all of it runs on |
 //! | [`series`] | metrics as Prometheus reads them |
 //! | [`decisions`] | what the filter has counted |
 
@@ -39,7 +40,7 @@ pub mod prometheus;
 pub mod raw;
 pub mod registry;
 pub mod relay;
-mod runtime;
+pub mod runtime;
 pub mod series;
 pub mod stand;
 pub mod swap;

@@ -1,4 +1,4 @@
-//! The one tokio runtime behind the blocking functions of this crate.
+//! The one tokio runtime behind the blocking functions of this crate, and for clients of tests.
 
 use std::future::Future;
 use std::sync::LazyLock;
@@ -16,12 +16,12 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
 });
 
 /// Runs a future to its end on this thread.
-pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+pub fn block_on<F: Future>(future: F) -> F::Output {
     RUNTIME.block_on(future)
 }
 
 /// Runs a future in the background.
-pub(crate) fn spawn<F>(future: F) -> JoinHandle<F::Output>
+pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
 where
     F: Future<Output: Send + 'static> + Send + 'static,
 {
@@ -29,7 +29,7 @@ where
 }
 
 /// Ends a background task, and returns when it has ended.
-pub(crate) fn end<T>(task: &mut JoinHandle<T>) {
+pub fn end<T>(task: &mut JoinHandle<T>) {
     task.abort();
     // A value that is dropped on a runtime's own thread may not block it: there the end comes by itself.
     if Handle::try_current().is_err() {

@@ -288,3 +288,52 @@ fn options_reach_the_bootstrap() {
     assert_eq!(source["path"], "run/xds/coalmine.json");
     assert_eq!(source["watched_directory"]["path"], "run/xds");
 }
+
+#[test]
+fn versions_are_spoken_to_in_their_protocol() {
+    let check = |protocol: &str, http2: bool, timeout: Option<&str>| {
+        let canaries = canaries(&format!(
+            "{HEAD}metadata: {{name: a}}
+spec:
+  hosts: [s]
+  protocol: {protocol}
+  variants: {{stable: {{endpoints: ['127.0.0.1:1']}}, canary: {{endpoints: ['127.0.0.1:2']}}}}
+  default: stable\n"
+        ));
+        let bootstrap = bootstrap(&canaries, &Options::default());
+        for cluster in bootstrap["static_resources"]["clusters"]
+            .as_array()
+            .unwrap()
+        {
+            let options = &cluster["typed_extension_protocol_options"]["envoy.extensions.upstreams.http.v3.HttpProtocolOptions"];
+            let explicit = &options["explicit_http_config"];
+            assert_eq!(
+                explicit["http2_protocol_options"].is_object(),
+                http2,
+                "{protocol}"
+            );
+        }
+        let routes = &manager(&bootstrap)["route_config"]["virtual_hosts"][0]["routes"];
+        for route in routes.as_array().unwrap() {
+            assert_eq!(route["route"]["timeout"].as_str(), timeout, "{protocol}");
+        }
+        // The filter has no use for it.
+        let files = envoy::render(&canaries, &Provenance::default(), &Options::default()).unwrap();
+        assert!(
+            !files[1].contents.contains("protocol"),
+            "{}",
+            files[1].contents
+        );
+    };
+    check("http", false, None);
+    check("http2", true, None);
+    check("grpc", true, Some("0s"));
+}
+
+#[test]
+fn an_upgrade_to_a_websocket_passes() {
+    let canaries = canary("[s]", "[\"127.0.0.1:1\"]", "[\"127.0.0.1:2\"]");
+    let bootstrap = bootstrap(&canaries, &Options::default());
+    let upgrades = &manager(&bootstrap)["upgrade_configs"];
+    assert_eq!(upgrades[0]["upgrade_type"], "websocket");
+}

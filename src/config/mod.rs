@@ -12,6 +12,7 @@ mod fields;
 mod guard;
 mod implies;
 mod names;
+mod protocol;
 mod read;
 mod read_rule;
 mod read_shares;
@@ -24,6 +25,7 @@ mod write;
 
 pub use evidence::Evidence;
 pub use guard::Guard;
+pub use protocol::Protocol;
 pub use read::{Canaries, PLUGIN_KIND, read, read_json};
 pub use service::Service;
 pub use signed::{PublicKey, Revoked, SignedPins, VERIFICATIONS_PER_SECOND};
@@ -71,6 +73,9 @@ pub struct Spec {
     /// The service whose versions the variants are, where that is not the first host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service: Option<Service>,
+    /// What the endpoints of its variants speak.
+    #[serde(skip_serializing_if = "Protocol::is_usual")]
+    pub protocol: Protocol,
     /// The versions that can serve, as written, the default among them.
     #[serde(serialize_with = "write::as_map")]
     pub variants: Vec<(String, Variant)>,

@@ -5,6 +5,7 @@ use super::evidence::read_evidence;
 use super::fields::{Field, Fields, Report, list};
 use super::guard::read_guard;
 use super::names::{check_label, choice, known_variant};
+use super::protocol::read_protocol;
 use super::read_rule::read_rules;
 use super::read_shares::{read_ramp, read_share, read_shares};
 use super::read_unit::{WHEN_NO_UNIT, read_issue_cookie, read_pins, read_unit};
@@ -17,6 +18,7 @@ use crate::policy::{MAX_VARIANTS, is_host};
 const FIELDS: &[&str] = &[
     "hosts",
     "service",
+    "protocol",
     "variants",
     "default",
     "pins",
@@ -43,6 +45,10 @@ pub(super) fn read_spec(
     let service = fields
         .get("service")
         .and_then(|field| read_service(&field, report));
+    let protocol = fields
+        .get("protocol")
+        .and_then(|field| read_protocol(&field, report))
+        .unwrap_or_default();
     let variants = read_variants(&fields, report).unwrap_or_default();
     let default = read_default(&fields, &variants, report);
     let context = Context {
@@ -98,6 +104,7 @@ pub(super) fn read_spec(
     Some(Spec {
         hosts: hosts?,
         service,
+        protocol,
         variants,
         default,
         pins,

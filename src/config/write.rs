@@ -1,7 +1,8 @@
 //! Types back to JSON: the document that the filter reads.
 
 use super::{
-    API_VERSION, CANARY_KIND, Canaries, Canary, PLUGIN_KIND, Spec, VARIANT_HEADER, Variant,
+    API_VERSION, CANARY_KIND, Canaries, Canary, PLUGIN_KIND, Protocol, Spec, VARIANT_HEADER,
+    Variant,
 };
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -59,6 +60,7 @@ impl<'c> From<&'c Canaries> for Plugin<'c> {
         let lean = |canary: &Canary| {
             let mut canary = canary.clone();
             canary.spec.service = None;
+            canary.spec.protocol = Protocol::default();
             for (_, variant) in &mut canary.spec.variants {
                 *variant = Variant {
                     max: variant.max,

@@ -5,8 +5,8 @@ use coalmine::Timestamp;
 use coalmine::bucket::{POSITIONS, Share};
 use coalmine::config::{
     Callers, Canaries, Canary, Condition, Evidence, Heritage, Inherit, IssueCookie, Named, Outcome,
-    Pins, Propagate, RampPoint, Rule, Shape, Shares, Spec, Test, UnitSource, Variant, WhenNoUnit,
-    plugin_json, read_json,
+    Pins, Propagate, Protocol, RampPoint, Rule, Shape, Shares, Spec, Test, UnitSource, Variant,
+    WhenNoUnit, plugin_json, read_json,
 };
 use coalmine_analysis::sequence::Sequence;
 use coalmine_cli::request::RequestArgs;
@@ -126,6 +126,7 @@ impl Random {
             spec: Spec {
                 hosts,
                 service: None,
+                protocol: Protocol::default(),
                 variants: variants.collect(),
                 default: default.to_owned(),
                 pins,

@@ -1,7 +1,7 @@
 //! Canaries made in a test, without a file.
 
 use coalmine::bucket::Share;
-use coalmine::config::{Canaries, Canary, Pins, Spec, UnitSource, Variant, WhenNoUnit};
+use coalmine::config::{Canaries, Canary, Pins, Protocol, Spec, UnitSource, Variant, WhenNoUnit};
 
 /// A canary for the host `shop` with these variants beside `stable`, that draws by `x-user-id`.
 pub(crate) fn canary(variants: &[(&str, Option<u32>)]) -> Canary {
@@ -20,6 +20,7 @@ pub(crate) fn canary(variants: &[(&str, Option<u32>)]) -> Canary {
         spec: Spec {
             hosts: vec!["shop".to_owned()],
             service: None,
+            protocol: Protocol::default(),
             variants: [default].into_iter().chain(drawn).collect(),
             default: "stable".to_owned(),
             pins: Pins::default(),

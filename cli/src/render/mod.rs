@@ -18,8 +18,8 @@ mod gateway_api;
 mod into;
 mod istio;
 mod plugin;
-mod stale;
 mod prometheus;
+mod stale;
 
 pub use envoy::{EnvoyArgs, OnFailure};
 pub use envoy_filter::EnvoyFilterArgs;

@@ -6,14 +6,18 @@
 
 mod agreement;
 mod arms;
+mod calls;
 mod changes;
 mod cookies;
+mod counted;
 mod damaged;
 mod decisions;
 mod evidence;
 mod examples;
 mod failure;
+mod grpc;
 mod hostile;
+mod http2;
 mod istio_stats;
 mod metrics;
 mod patches;
@@ -24,7 +28,9 @@ mod ramps;
 mod random;
 mod requests;
 mod setting;
+mod sockets;
 #[path = "../../../tests/tables/mod.rs"]
 mod tables;
 mod travel;
 mod watched;
+mod websocket;

@@ -78,6 +78,20 @@ impl Setting {
         change: impl FnOnce(&mut Vec<File>, &Options),
     ) -> anyhow::Result<Self> {
         let upstreams = stand::upstreams(&mut canaries).unwrap();
+        Self::before(canaries, upstreams, choose, change)
+    }
+
+    /// In front of endpoints that the canaries name.
+    pub(crate) fn of_endpoints(canaries: Canaries) -> Self {
+        Self::before(canaries, Vec::new(), |_| (), |_, _| ()).unwrap()
+    }
+
+    fn before(
+        canaries: Canaries,
+        upstreams: Vec<Upstream>,
+        choose: impl FnOnce(&mut Options),
+        change: impl FnOnce(&mut Vec<File>, &Options),
+    ) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir().unwrap();
         let mut options = stand::options(folder.path());
         choose(&mut options);

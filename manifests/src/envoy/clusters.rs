@@ -1,7 +1,7 @@
 //! Clusters: one for each variant of each canary.
 
-use super::{Address, Problem};
-use coalmine::config::{Canaries, Canary, Variant};
+use super::{Address, Empty, Problem, Typed};
+use coalmine::config::{Canaries, Canary, Protocol, Variant};
 use serde::Serialize;
 use std::net::SocketAddr;
 
@@ -11,7 +11,26 @@ pub(super) struct Cluster {
     #[serde(rename = "type")]
     discovery: DiscoveryType,
     connect_timeout: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    typed_extension_protocol_options: Option<ProtocolOptions>,
     load_assignment: ClusterLoadAssignment,
+}
+
+/// What Envoy speaks to the endpoints; HTTP/1.1 if it is not told.
+#[derive(Serialize)]
+struct ProtocolOptions {
+    #[serde(rename = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions")]
+    http: Typed<HttpProtocolOptions>,
+}
+
+#[derive(Serialize)]
+struct HttpProtocolOptions {
+    explicit_http_config: ExplicitHttpConfig,
+}
+
+#[derive(Serialize)]
+struct ExplicitHttpConfig {
+    http2_protocol_options: Empty,
 }
 
 #[derive(Serialize)]
@@ -43,6 +62,23 @@ struct LbEndpoint {
 #[derive(Serialize)]
 struct Endpoint {
     address: Address,
+}
+
+impl ProtocolOptions {
+    /// Not negotiated but known: without TLS there is nothing to negotiate it by.
+    fn http2() -> Self {
+        let options = HttpProtocolOptions {
+            explicit_http_config: ExplicitHttpConfig {
+                http2_protocol_options: Empty {},
+            },
+        };
+        Self {
+            http: Typed::new(
+                "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+                options,
+            ),
+        }
+    }
 }
 
 /// `namespace/name/variant`. No dot can be in it, so Envoy's metrics keep it in one piece.
@@ -100,6 +136,10 @@ fn cluster(canary: &Canary, name: &str, variant: &Variant, problems: &mut Vec<Pr
             DiscoveryType::StrictDns
         },
         connect_timeout: "1s",
+        typed_extension_protocol_options: match canary.spec.protocol {
+            Protocol::Http => None,
+            Protocol::Http2 | Protocol::Grpc => Some(ProtocolOptions::http2()),
+        },
         load_assignment: ClusterLoadAssignment {
             cluster_name,
             endpoints: [LocalityLbEndpoints {

@@ -27,9 +27,16 @@ struct HttpConnectionManager {
     xff_num_trusted_hops: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     max_request_headers_kb: Option<u32>,
+    /// Without it Envoy answers 403 to a WebSocket. An upgrade is decided as any other request is.
+    upgrade_configs: [UpgradeConfig; 1],
     #[serde(flatten)]
     routes: Routes,
     http_filters: (DiscoveredFilter, Named<Empty>),
+}
+
+#[derive(Serialize)]
+struct UpgradeConfig {
+    upgrade_type: &'static str,
 }
 
 /// Where the routes are.
@@ -73,6 +80,9 @@ pub(super) fn listener(routes: Routes, options: &Options) -> Listener {
                         use_remote_address: true,
                         xff_num_trusted_hops: options.trusted_hops,
                         max_request_headers_kb: options.max_request_headers_kib,
+                        upgrade_configs: [UpgradeConfig {
+                            upgrade_type: "websocket",
+                        }],
                         routes,
                         http_filters: (
                             discovered_filter(options),

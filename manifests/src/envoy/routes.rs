@@ -2,7 +2,7 @@
 
 use super::ROUTES;
 use super::clusters::cluster_name;
-use coalmine::config::{Canaries, Canary};
+use coalmine::config::{Canaries, Canary, Protocol};
 use coalmine::policy::host_names;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -52,6 +52,10 @@ struct StringMatch {
 #[derive(Serialize)]
 struct RouteAction {
     cluster: String,
+    /// How long an answer may take after the whole request was sent. Envoy's own limit of 15 s lets a
+    /// version that hangs be seen; a call of gRPC has the client's deadline, and may stream for hours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timeout: Option<&'static str>,
 }
 
 pub(super) fn routes(canaries: &Canaries) -> RouteConfiguration {
@@ -94,6 +98,7 @@ fn route(canary: &Canary, variant: &str, variant_header: Option<&str>) -> Route 
         },
         route: RouteAction {
             cluster: cluster_name(canary, variant),
+            timeout: (canary.spec.protocol == Protocol::Grpc).then_some("0s"),
         },
     }
 }

@@ -90,6 +90,12 @@ fn spec() -> Schema {
             "service",
             service().about("The service whose versions the variants are, if it is not the first host."),
         ),
+        (
+            "protocol",
+            Schema::words(&["http", "http2", "grpc"]).usually("http").about(
+                "What the endpoints of its variants speak, for plain Envoy: HTTP/1.1, HTTP/2 without TLS, or gRPC over that.",
+            ),
+        ),
         ("variants", variants()),
         (
             "default",
