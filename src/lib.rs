@@ -12,6 +12,7 @@
 //! | [`decide()`] | the order of precedence, for one request |
 //! | [`arm`] | whom a rollout compares with whom |
 //! | [`bucket`] | the published formula: where a unit falls on the line |
+//! | [`guard`] | the circuit breaker for a variant that fails |
 //! | [`request`] | what the decision may ask of the host |
 //! | [`response`] | how a response ended |
 #![cfg_attr(
@@ -26,6 +27,7 @@ pub mod config;
 mod decide;
 mod decision;
 pub mod diagnostic;
+pub mod guard;
 mod node;
 pub mod policy;
 mod reason;

@@ -16,6 +16,7 @@
 
 mod arms;
 mod formats;
+mod guard;
 mod pins;
 #[path = "../request/mod.rs"]
 mod request;
