@@ -22,6 +22,7 @@ const FILES: &[(&str, &str)] = &[
     ("no-unit-cookie", include_str!("no-unit-cookie.json")),
     ("no-unit-address", include_str!("no-unit-address.json")),
     ("ramp", include_str!("ramp.json")),
+    ("guard", include_str!("guard.json")),
     ("two-arms", include_str!("two-arms.json")),
     ("three-arms", include_str!("three-arms.json")),
 ];
