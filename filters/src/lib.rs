@@ -13,6 +13,7 @@
 //! | `counters` | `coalmine_decisions`, by canary, variant and reason |
 //! | `evidence` | responses by arm |
 //! | `metric` | a metric of the host, and labels in its name |
+//! | `guards` | the guards: their metrics, their log lines, what workers tell each other |
 //! | `host` | the host's calls, none of which can panic |
 //! | `host_log` | Envoy's log behind the `log` facade |
 //! | [`pairs`] | the wire form of headers, read in place |
@@ -21,6 +22,7 @@
 mod counters;
 pub mod entropy;
 mod evidence;
+mod guards;
 mod host;
 mod host_log;
 mod metric;

@@ -3,6 +3,7 @@
 use crate::counters::Counters;
 use crate::entropy::Entropy;
 use crate::evidence::Evidence;
+use crate::guards::Guards;
 use crate::host::Host;
 use crate::host_log;
 use coalmine::Policy;
@@ -15,6 +16,7 @@ pub(crate) struct Plugin {
     pub(crate) policy: Policy,
     pub(crate) counters: Counters,
     pub(crate) evidence: Evidence,
+    pub(crate) guards: Guards,
     pub(crate) entropy: Entropy,
     /// Whether Envoy logs at debug. Known from when the configuration was put in force: asking
     /// again would cost each request a host call.
@@ -27,6 +29,7 @@ impl Plugin {
         Self {
             counters: Counters::of(&policy),
             evidence: Evidence::of(&policy),
+            guards: Guards::of(&policy),
             entropy: Entropy::new(getrandom::fill),
             debug: host_log::at_debug(),
             policy,

@@ -53,7 +53,7 @@ impl HttpContext for Stream {
             plugin.host.add_response_header("set-cookie", &cookie);
         }
         if let (Some(plugin), Some(watched)) = (&self.plugin, &mut self.watched) {
-            watched.headers(&plugin.host);
+            watched.headers(plugin);
         }
         Action::Continue
     }
@@ -96,7 +96,8 @@ fn route(plugin: &Plugin, context_id: u32) -> Option<(Option<String>, Option<Box
         headers: Pairs::parse(&bytes)?,
         host,
     };
-    let decision = decide(&plugin.policy, &request, &Moment { plugin, context_id })?;
+    let moment = Moment::new(plugin, context_id);
+    let decision = decide(&plugin.policy, &request, &moment)?;
     // What could not be done is not counted as done.
     let applied = apply(plugin, &decision);
     if applied {
@@ -110,8 +111,8 @@ fn route(plugin: &Plugin, context_id: u32) -> Option<(Option<String>, Option<Box
         .unit_cookie()
         .zip(decision.issued.as_ref())
         .map(|(cookie, unit)| cookie.set_cookie(unit, over_tls(&request.headers)));
-    let watched = applied.then(|| Watched::of(&decision, &request.headers, host));
-    Some((cookie, watched.flatten()))
+    let watched = Watched::of(&decision, applied, &request.headers, &moment);
+    Some((cookie, watched))
 }
 
 /// Makes the variant header say what was decided; false if the host would not.

@@ -113,7 +113,7 @@ fn fields_are_those_of_the_reader() {
             "hosts": ["a"], "default": "stable",
             "variants": {"stable": {}, "canary": {}},
             "pins": {}, "unit": [{"header": "x"}],
-            "whenNoUnit": "issue-cookie", "issueCookie": {},
+            "whenNoUnit": "issue-cookie", "issueCookie": {}, "guard": {},
             "rules": [
                 {"name": "a", "route": "canary", "when": {"header": {"name": "a", "exact": "b"}}},
                 {"name": "b", "route": "canary", "when": {"path": {"exact": "b"}}}
@@ -171,6 +171,7 @@ fn fields_are_those_of_the_reader() {
     check("/spec/pins", &at("pins"), &[], &[]);
     check("/spec/unit/0", &at("unit/items"), &[], &[]);
     check("/spec/issueCookie", &at("issueCookie"), &[], &[]);
+    check("/spec/guard", &at("guard"), &[], &[]);
     check("/spec/rules/0", &at("rules/items"), &[], &[]);
     check("/spec/rules/0/when", &condition, &[], &[]);
     check(
@@ -186,7 +187,7 @@ fn fields_are_those_of_the_reader() {
         &["present"],
         &[],
     );
-    assert_eq!(checked, 11);
+    assert_eq!(checked, 12);
 }
 
 /// One change somewhere in a document.
