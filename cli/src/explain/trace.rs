@@ -43,6 +43,7 @@ pub fn explain_compiled(
             ramp: false,
             unit: None,
             counted: None,
+            guard: None,
             draw: None,
             decision: None,
             next: None,
@@ -168,6 +169,9 @@ impl Observer for Watch<'_> {
                     Arm::Rest => Some(Arm::REST.to_owned()),
                 };
                 self.explanation.counted = arm.map(|arm| Counted { arm, slice });
+            }
+            Step::Guard { variant, .. } => {
+                self.explanation.guard = self.names.get(variant.index()).cloned();
             }
         }
     }

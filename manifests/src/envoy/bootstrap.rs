@@ -11,7 +11,7 @@ pub(super) const HEAD: &str =
     "# Made by coalmine; which files it was made of is in xds/coalmine.json beside it.\n";
 
 /// The labels of our metrics.
-const LABELS: [&str; 9] = [
+const LABELS: [&str; 10] = [
     "canary",
     "variant",
     "reason",
@@ -21,6 +21,7 @@ const LABELS: [&str; 9] = [
     "class",
     "grpc_status",
     "choice",
+    "state",
 ];
 
 /// Envoy warns at its start when there is no limit to downstream connections; this is the number
