@@ -13,6 +13,7 @@
 //! | [`arm`] | whom a rollout compares with whom |
 //! | [`bucket`] | the published formula: where a unit falls on the line |
 //! | [`baggage`] | how decisions travel to the next hop |
+//! | [`guard`] | the circuit breaker for a variant that fails |
 //! | [`request`] | what the decision may ask of the host |
 //! | [`response`] | how a response ended |
 #![cfg_attr(
@@ -28,6 +29,7 @@ pub mod config;
 mod decide;
 mod decision;
 pub mod diagnostic;
+pub mod guard;
 pub mod metrics;
 mod node;
 pub mod policy;

@@ -8,6 +8,7 @@
 //! the proxy has it take them out of there: [`tag_regex`] is what that takes.
 
 use crate::arm::SLICES;
+use crate::baggage::Dropped;
 use crate::config::{Canary, Spec};
 use crate::reason::Reason;
 use crate::response::{Class, Grpc};
@@ -40,6 +41,12 @@ pub enum Metric {
     GrpcResponses,
     /// How responses to those ended who came to a variant without a draw.
     ChosenResponses,
+    /// What guards did.
+    GuardChanges,
+    /// How many workers hold a variant back.
+    GuardOpen,
+    /// Decisions that could not go on to the next hop.
+    Baggage,
 }
 
 /// How a metric counts.
@@ -47,12 +54,14 @@ pub enum Metric {
 pub enum Kind {
     /// Up from 0, since the start of the proxy.
     Counter,
+    /// Up and down.
+    Gauge,
     /// Values, by the buckets of the proxy.
     Histogram,
 }
 
 /// All labels, in the order in which they stand in names.
-pub const LABELS: [Label; 9] = [
+pub const LABELS: [Label; 11] = [
     Label {
         name: "canary",
         meaning: "the canary, with its namespace and `/` in front if it has one",
@@ -89,6 +98,14 @@ pub const LABELS: [Label; 9] = [
         name: "grpc_status",
         meaning: "the status of gRPC, `0` to `16`",
     },
+    Label {
+        name: "state",
+        meaning: "the state that a guard went into: `open`, `half-open`, `closed`",
+    },
+    Label {
+        name: "outcome",
+        meaning: "why a decision does not go on: `full`, `malformed`",
+    },
 ];
 
 /// The upper bounds of Envoy's own histogram buckets, in milliseconds, which hold unless somebody
@@ -115,6 +132,9 @@ pub const BUCKETS: [f64; 19] = [
     3_600_000.0,
 ];
 
+/// How many states a guard has.
+const STATES: usize = 3;
+
 /// The series of a histogram that are no bucket of [`BUCKETS`]: the one for all values, the sum and
 /// the count.
 const BESIDE_BUCKETS: usize = 3;
@@ -129,12 +149,15 @@ pub fn tag_regex(label: &str) -> String {
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 8] = [
         Self::Decisions,
         Self::Responses,
         Self::Latency,
         Self::GrpcResponses,
         Self::ChosenResponses,
+        Self::GuardChanges,
+        Self::GuardOpen,
+        Self::Baggage,
     ];
 
     /// Its name, as Prometheus has it: a histogram's series have `_bucket`, `_sum` and `_count`
@@ -146,6 +169,9 @@ impl Metric {
             Self::Latency => "coalmine_latency_milliseconds",
             Self::GrpcResponses => "coalmine_grpc_responses",
             Self::ChosenResponses => "coalmine_chosen_responses",
+            Self::GuardChanges => "coalmine_guard_changes",
+            Self::GuardOpen => "coalmine_guard_open",
+            Self::Baggage => "coalmine_baggage",
         }
     }
 
@@ -153,6 +179,7 @@ impl Metric {
     pub fn kind(self) -> Kind {
         match self {
             Self::Latency => Kind::Histogram,
+            Self::GuardOpen => Kind::Gauge,
             _ => Kind::Counter,
         }
     }
@@ -165,6 +192,9 @@ impl Metric {
             Self::Latency => &["canary", "arm", "served"],
             Self::GrpcResponses => &["canary", "arm", "served", "grpc_status"],
             Self::ChosenResponses => &["canary", "variant", "choice", "class"],
+            Self::GuardChanges => &["canary", "variant", "state"],
+            Self::GuardOpen => &["canary", "variant"],
+            Self::Baggage => &["canary", "outcome"],
         }
     }
 
@@ -178,6 +208,9 @@ impl Metric {
             Self::ChosenResponses => {
                 "responses to those who came to a variant beside the default without a draw"
             }
+            Self::GuardChanges => "changes of state of a variant's guard, of all workers",
+            Self::GuardOpen => "workers that hold the variant back or try it again",
+            Self::Baggage => "decisions that could not go on to the next hop",
         }
     }
 
@@ -205,6 +238,12 @@ impl Metric {
                 let series = beside_default(spec).saturating_mul(choices(spec));
                 evidence(series.saturating_mul(classes))
             }
+            Self::GuardChanges => guarded(spec).saturating_mul(STATES),
+            Self::GuardOpen => guarded(spec),
+            Self::Baggage if spec.propagate.is_some_and(|propagate| propagate.baggage) => {
+                Dropped::ALL
+            }
+            Self::Baggage => 0,
         }
     }
 }
@@ -213,18 +252,22 @@ fn beside_default(spec: &Spec) -> usize {
     spec.variants.len().saturating_sub(1)
 }
 
-/// The pairs of an arm and a variant that serves it: each variant beside the default by itself and,
-/// if it is guarded, by the default; the control cohort and the rest by the default.
-fn rows(spec: &Spec) -> usize {
-    let guarded = match &spec.guard {
+/// How many variants have a guard.
+fn guarded(spec: &Spec) -> usize {
+    match &spec.guard {
         None => 0,
         Some(guard) if guard.variant.is_some() => 1,
         Some(_) => beside_default(spec),
-    };
+    }
+}
+
+/// The pairs of an arm and a variant that serves it: each variant beside the default by itself and,
+/// if it is guarded, by the default; the control cohort and the rest by the default.
+fn rows(spec: &Spec) -> usize {
     let rest = spec.evidence.is_some_and(|evidence| evidence.rest);
     let of_default = if rest { 2 } else { 1usize };
     beside_default(spec)
-        .saturating_add(guarded)
+        .saturating_add(guarded(spec))
         .saturating_add(of_default)
 }
 

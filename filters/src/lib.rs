@@ -14,6 +14,7 @@
 //! | `evidence` | responses by arm |
 //! | `metric` | a metric of the host, and labels in its name |
 //! | `onward` | `baggage` on its way to the next hop, and `coalmine_baggage` |
+//! | `guards` | the guards: their metrics, their log lines, what workers tell each other |
 //! | `host` | the host's calls, none of which can panic |
 //! | `host_log` | Envoy's log behind the `log` facade |
 //! | [`pairs`] | the wire form of headers, read in place |
@@ -22,6 +23,7 @@
 mod counters;
 pub mod entropy;
 mod evidence;
+mod guards;
 mod host;
 mod host_log;
 mod metric;

@@ -3,6 +3,7 @@
 use crate::counters::Counters;
 use crate::entropy::Entropy;
 use crate::evidence::Evidence;
+use crate::guards::Guards;
 use crate::host::Host;
 use crate::host_log;
 use crate::onward::Drops;
@@ -17,6 +18,7 @@ pub(crate) struct Plugin {
     pub(crate) counters: Counters,
     pub(crate) evidence: Evidence,
     pub(crate) drops: Drops,
+    pub(crate) guards: Guards,
     pub(crate) entropy: Entropy,
     /// Whether Envoy logs at debug. Known from when the configuration was put in force: asking
     /// again would cost each request a host call.
@@ -30,6 +32,7 @@ impl Plugin {
             counters: Counters::of(&policy),
             evidence: Evidence::of(&policy),
             drops: Drops::of(&policy),
+            guards: Guards::of(&policy),
             entropy: Entropy::new(getrandom::fill),
             debug: host_log::at_debug(),
             policy,
