@@ -13,6 +13,7 @@
 //! | [`arm`] | whom a rollout compares with whom |
 //! | [`bucket`] | the published formula: where a unit falls on the line |
 //! | [`baggage`] | how decisions travel to the next hop |
+//! | [`guard`] | the circuit breaker for a variant that fails |
 //! | [`request`] | what the decision may ask of the host |
 //! | [`response`] | how a response ended |
 #![cfg_attr(
@@ -29,6 +30,7 @@ mod decide;
 mod decision;
 pub mod diagnostic;
 pub mod metrics;
+pub mod guard;
 mod node;
 pub mod policy;
 mod reason;

@@ -17,6 +17,7 @@
 mod arms;
 mod baggage;
 mod formats;
+mod guard;
 mod pins;
 #[path = "../request/mod.rs"]
 mod request;
