@@ -7,6 +7,8 @@
 //! 5. rules, the first that matches
 //! 6. shares, by the unit's bucket
 //! 7. default
+//!
+//! What 4 to 6 have chosen a guard may hold back; then the default serves. A pin it lets pass.
 
 use crate::arm::Drawn;
 use crate::bucket::Bucket;
@@ -113,6 +115,13 @@ pub enum Step<'s> {
     NoUnit(WhenNoUnit),
     /// The arm that it is counted in.
     Drawn(Drawn),
+    /// The variant that was chosen has a guard.
+    Guard {
+        /// The variant.
+        variant: VariantId,
+        /// Whether it lets the variant serve.
+        admits: bool,
+    },
 }
 
 /// Like [`decide`], telling an [`Observer`] each step.
@@ -140,6 +149,7 @@ pub fn decide_observed<'p, R: Request>(
     let mut values = Values::new(request, &canary.reads, &host);
     values.fill(policy.variant_header().as_bytes());
     let choice = choose(canary, request, &values, moment, observer);
+    let choice = guard(canary, choice, moment, observer);
     Some(Decision {
         canary,
         variant: choice.variant,
@@ -167,6 +177,31 @@ impl Choice {
             issued: None,
             drawn: None,
         }
+    }
+}
+
+/// Lets the default serve where a guard holds the variant back. Who pins wants to see the variant as
+/// it is, and is not asked about: nobody closes a guard or opens one by pinning.
+fn guard(
+    canary: &CanaryPolicy,
+    choice: Choice,
+    moment: &impl Moment,
+    observer: &mut impl Observer,
+) -> Choice {
+    let variant = choice.variant;
+    let guarded = canary.guard.is_some_and(|guard| guard.covers(variant));
+    if !guarded || choice.reason == Reason::Pin {
+        return choice;
+    }
+    let admits = moment.admits(canary, variant);
+    observer.step(Step::Guard { variant, admits });
+    if admits {
+        return choice;
+    }
+    Choice {
+        variant: canary.default,
+        reason: Reason::Guard,
+        ..choice
     }
 }
 

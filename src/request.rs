@@ -1,6 +1,7 @@
 //! What the decision may ask of the host: the request, and the moment it arrives in.
 
-use crate::{Timestamp, bytes};
+use crate::policy::CanaryPolicy;
+use crate::{Timestamp, VariantId, bytes};
 
 /// A request as a proxy sees it: bytes, not text.
 ///
@@ -25,6 +26,12 @@ pub trait Moment {
     /// A fresh draw of 128 random bits, asked for when a request has no unit and its canary draws
     /// or issues one.
     fn draw(&self) -> u128;
+
+    /// Whether the guard lets a variant serve this request, asked once a variant has been chosen
+    /// that has one. Only a proxy knows; anywhere else a guard is closed.
+    fn admits(&self, _canary: &CanaryPolicy, _variant: VariantId) -> bool {
+        true
+    }
 }
 
 /// Takes the port off an address: `10.0.0.1:80` and `[::1]:80`.

@@ -23,7 +23,8 @@ pub struct Guard {
     pub min_requests: u32,
     /// The part of the responses that may fail.
     pub max_error_rate: Share,
-    /// A response that begins later than this, in milliseconds, has failed as well.
+    /// A response that begins later than this, in milliseconds, has failed as well, and so has a
+    /// request that waits longer. At most half of the window.
     #[serde(
         skip_serializing_if = "Option::is_none",
         serialize_with = "write::maybe_millis"
@@ -112,6 +113,29 @@ pub(super) fn read_guard(
             read_share(&field, report)
         });
     let shared = fields.get("shared").and_then(|field| field.boolean(report));
+    if let (Some(Share::ALL), Some(field)) = (max_error_rate, fields.get("maxErrorRate")) {
+        report.error(
+            field.value_place(),
+            "guard-without-effect",
+            "the guard never acts: no more than 100% of the responses can fail",
+            "write less, like `20%`".to_owned(),
+        );
+    }
+    if let (Some(window), Ok(Some(most)), Some(field)) =
+        (window, max_latency, fields.get("maxLatency"))
+        && most > window / 2
+    {
+        report.error(
+            field.value_place(),
+            "max-latency-too-long",
+            "this is more than half of the window: requests that hang would leave it before they count",
+            format!(
+                "write at most `{}ms`, or a window of at least `{}ms`",
+                window / 2,
+                most.saturating_mul(2)
+            ),
+        );
+    }
     Some(Guard {
         variant,
         window: window?,

@@ -2,6 +2,7 @@
 
 use super::condition::{Condition, Test};
 use super::cookie::{UnitCookie, name_of};
+use super::guarded::Guarded;
 use super::heritage::Heritage;
 use super::hosts::{Hosts, host_names};
 use super::line::{FixedShares, Growth, Line, RampPoint, Territory};
@@ -175,11 +176,26 @@ fn compile_canary(
         units,
         when_no_unit: spec.when_no_unit,
         cookie,
+        guard: spec
+            .guard
+            .as_ref()
+            .map(|guard| compile_guard(guard, &variants, default)),
         salted: salted.into(),
         evidence: spec.evidence,
         member_key,
         first_counter,
     }
+}
+
+fn compile_guard(guard: &config::Guard, variants: &Variants<'_>, default: VariantId) -> Guarded {
+    let named = guard.variant.as_deref();
+    let guarded = (0..variants.names.len())
+        .map(VariantId::from_index)
+        .filter(|variant| {
+            let is_named = named.is_none_or(|named| variants.id(named) == Some(*variant));
+            *variant != default && is_named
+        });
+    Guarded::new(guard.into(), guard.shared, guarded)
 }
 
 fn compile_line(spec: &Spec, variants: &Variants<'_>, default: VariantId) -> Line {

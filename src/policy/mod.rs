@@ -9,12 +9,14 @@
 //! | `line` | who owns which part of the line, and ramps |
 //! | `heritage` | which decisions of earlier hops hold here |
 //! | `cookie` | the cookie that carries an issued unit |
+//! | `guarded` | which variants have a guard |
 //! | `table` | a hash table from byte strings |
 //! | `compile` | from [`Canaries`] to a [`Policy`] |
 
 mod compile;
 mod condition;
 mod cookie;
+mod guarded;
 mod heritage;
 mod hosts;
 mod line;
@@ -25,6 +27,7 @@ mod table;
 pub use compile::MAX_VARIANTS;
 pub(crate) use compile::{compile_regex, reads_too_much};
 pub use cookie::{IssuedUnit, UnitCookie};
+pub use guarded::Guarded;
 pub use heritage::Heard;
 pub(crate) use heritage::{Heritage, MAX_ANCESTORS};
 pub use hosts::host_names;
@@ -73,6 +76,7 @@ pub struct CanaryPolicy {
     pub(crate) units: Vec<Slot>,
     pub(crate) when_no_unit: WhenNoUnit,
     pub(crate) cookie: Option<UnitCookie>,
+    pub(crate) guard: Option<Guarded>,
     /// The salt, and the separator behind it.
     pub(crate) salted: Box<[u8]>,
     pub(crate) evidence: Option<Evidence>,
@@ -191,6 +195,11 @@ impl CanaryPolicy {
     /// The cookie that carries an issued unit, where one is issued.
     pub fn unit_cookie(&self) -> Option<&UnitCookie> {
         self.cookie.as_ref()
+    }
+
+    /// Its guard, if it has one.
+    pub fn guard(&self) -> Option<&Guarded> {
+        self.guard.as_ref()
     }
 
     /// Which counter a variant given for a reason counts in.

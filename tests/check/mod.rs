@@ -4,7 +4,8 @@ use crate::request::{Fixed, Sent};
 use crate::tables::format::{Baggage, Case, Expected, Table};
 use coalmine::baggage::{BaggageEdit, Dropped};
 use coalmine::config::read_json;
-use coalmine::{Decision, HeaderEdit, Policy, Timestamp, decide};
+use coalmine::policy::CanaryPolicy;
+use coalmine::{Decision, HeaderEdit, Moment, Policy, Timestamp, VariantId, decide};
 
 /// Decides every case of a table.
 ///
@@ -31,8 +32,34 @@ pub(crate) fn check(table: &Table) {
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
+/// A moment in which guards hold these variants back.
+struct HoldingBack<'c> {
+    fixed: Fixed,
+    held: &'c [String],
+}
+
+impl Moment for HoldingBack<'_> {
+    fn now(&self) -> Timestamp {
+        self.fixed.now()
+    }
+
+    fn draw(&self) -> u128 {
+        self.fixed.draw()
+    }
+
+    fn admits(&self, canary: &CanaryPolicy, variant: VariantId) -> bool {
+        let name = canary.variant_name(variant);
+        assert!(
+            variant != canary.default_variant(),
+            "asked about the default"
+        );
+        !self.held.iter().any(|held| held == name)
+    }
+}
+
 fn decide_case(policy: &Policy, case: &Case) -> (Option<Expected>, Baggage) {
-    let chosen = case.source.is_some() || case.now.is_some() || case.draw.is_some();
+    let chosen =
+        case.source.is_some() || case.now.is_some() || case.draw.is_some() || !case.held.is_empty();
     let unsendable = chosen || case.host.is_none();
     assert!(
         case.pure.is_some() || !unsendable,
@@ -49,9 +76,12 @@ fn decide_case(policy: &Policy, case: &Case) -> (Option<Expected>, Baggage) {
         )
     };
     let now = case.now.as_deref().unwrap_or("2026-11-23T00:00:00Z");
-    let moment = Fixed {
-        now: Timestamp::parse(now).unwrap_or_else(|| panic!("{}: {now}", case.name)),
-        draw: case.draw.unwrap_or_default(),
+    let moment = HoldingBack {
+        fixed: Fixed {
+            now: Timestamp::parse(now).unwrap_or_else(|| panic!("{}: {now}", case.name)),
+            draw: case.draw.unwrap_or_default(),
+        },
+        held: &case.held,
     };
     let decision = decide(policy, &request, &moment);
     let sent = case.headers.iter().filter(|(name, _)| name == b"baggage");

@@ -12,8 +12,9 @@
 //! ```
 //!
 //! Asked: `host` (`null`: none is sent), `method` (`GET`), `path` (`/`), `headers` (pairs, in
-//! order), `source` (the client's address), `now` (RFC 3339), `draw` (hexadecimal, 128 bits).
-//! In all of these but the last two `\xHH` is one byte, so values need not be UTF-8; in JSON the
+//! order), `source` (the client's address), `now` (RFC 3339), `draw` (hexadecimal, 128 bits), `held`
+//! (the variants that their guards hold back).
+//! In all of these but the last three `\xHH` is one byte, so values need not be UTF-8; in JSON the
 //! backslash is doubled.
 //!
 //! Expected: `variant` (`null`: no canary governs the host, and nothing else is expected), `reason`
@@ -26,7 +27,8 @@
 //! N times, with `#` for the number of each, as in `(k#=1,){*200}`.
 //!
 //! `pure` says why a case cannot be sent to a real proxy: HTTP/1.1 has no such request, the proxy
-//! would refuse it, or the case depends on an address, a time or a draw that nobody can choose there.
+//! would refuse it, or the case depends on an address, a time, a draw or the state of a guard, which
+//! nobody can choose there.
 
 use serde_json::Value;
 
@@ -60,6 +62,8 @@ pub(crate) struct Case {
     pub(crate) now: Option<String>,
     /// The draw.
     pub(crate) draw: Option<u128>,
+    /// The variants that are held back.
+    pub(crate) held: Vec<String>,
     /// Why it cannot be sent to a real proxy, if so.
     pub(crate) pure: Option<String>,
     /// The decision; `None` out of scope.
@@ -112,8 +116,8 @@ impl Table {
 
 impl Case {
     fn read(case: &Value) -> Self {
-        const KNOWN: [&str; 15] = [
-            "name", "host", "method", "path", "headers", "source", "now", "draw", "pure",
+        const KNOWN: [&str; 16] = [
+            "name", "host", "method", "path", "headers", "source", "now", "draw", "held", "pure",
             "variant", "reason", "edit", "issued", "baggage", "dropped",
         ];
         for field in case.as_object().expect("a case is a map").keys() {
@@ -158,6 +162,11 @@ impl Case {
             source: text("source").map(bytes),
             now: text("now").map(str::to_owned),
             draw: text("draw").map(draw),
+            held: case["held"].as_array().map_or_else(Vec::new, |held| {
+                held.iter()
+                    .filter_map(|name| Some(name.as_str()?.to_owned()))
+                    .collect()
+            }),
             pure: text("pure").map(str::to_owned),
             expected: text("variant").map(|variant| Expected {
                 variant: variant.to_owned(),

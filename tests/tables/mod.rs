@@ -25,6 +25,7 @@ const FILES: &[(&str, &str)] = &[
     ("propagate", include_str!("propagate.json")),
     ("inherit", include_str!("inherit.json")),
     ("edge", include_str!("edge.json")),
+    ("guard", include_str!("guard.json")),
     ("two-arms", include_str!("two-arms.json")),
     ("three-arms", include_str!("three-arms.json")),
 ];
