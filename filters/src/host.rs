@@ -66,6 +66,26 @@ unsafe extern "C" {
     ) -> Status;
     fn proxy_increment_metric(id: u32, offset: i64) -> Status;
     fn proxy_record_metric(id: u32, value: u64) -> Status;
+    fn proxy_get_shared_data(
+        key: *const u8,
+        key_size: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+        version: *mut u32,
+    ) -> Status;
+    fn proxy_set_shared_data(
+        key: *const u8,
+        key_size: usize,
+        data: *const u8,
+        size: usize,
+        version: u32,
+    ) -> Status;
+}
+
+#[link(wasm_import_module = "wasi_snapshot_preview1")]
+unsafe extern "C" {
+    /// WASI's, which Envoy offers to every module: the ABI's own clock is the wall's.
+    fn clock_time_get(clock: u32, precision: u64, time: *mut u64) -> Status;
 }
 
 /// The host, and which of its calls have failed.
@@ -86,12 +106,15 @@ pub(crate) enum Call {
     AddHeader,
     SourceAddress,
     Time,
+    SteadyTime,
     Random,
     DefineMetric,
     IncrementMetric,
     RecordMetric,
     ResponseProperty,
     ResponseHeader,
+    GetShared,
+    SetShared,
 }
 
 impl Call {
@@ -134,6 +157,10 @@ impl Call {
                 "proxy_get_current_time_nanoseconds",
                 "ramps count as not begun",
             ),
+            Self::SteadyTime => (
+                "clock_time_get",
+                "guards are closed, and latencies are not recorded",
+            ),
             Self::Random => (
                 "random_get",
                 "units come from the time and the number of the stream, which can be guessed",
@@ -148,6 +175,14 @@ impl Call {
             Self::ResponseHeader => (
                 "proxy_get_header_map_value",
                 "what gRPC says of responses is not counted",
+            ),
+            Self::GetShared => (
+                "proxy_get_shared_data",
+                "guards do not know what other workers have found",
+            ),
+            Self::SetShared => (
+                "proxy_set_shared_data",
+                "other workers do not know what guards have found",
             ),
         }
     }
@@ -190,6 +225,15 @@ impl Host {
         // SAFETY: the host writes one number to `time`.
         let status = unsafe { proxy_get_current_time_nanoseconds(&mut time) };
         self.done(Call::Time, status).then_some(time)
+    }
+
+    /// Nanoseconds of a clock that nobody sets, the same in all workers.
+    pub(crate) fn steady_nanoseconds(&self) -> Option<u64> {
+        const MONOTONIC: u32 = 1;
+        let mut time = 0;
+        // SAFETY: the host writes one number to `time`.
+        let status = unsafe { clock_time_get(MONOTONIC, 1, &mut time) };
+        self.done(Call::SteadyTime, status).then_some(time)
     }
 
     /// The configuration of the plugin, `size` bytes.
@@ -307,8 +351,13 @@ impl Host {
 
     /// Adds one to a counter.
     pub(crate) fn increment(&self, id: u32) {
+        self.add(id, 1);
+    }
+
+    /// Adds to a gauge.
+    pub(crate) fn add(&self, id: u32, offset: i64) {
         // SAFETY: nothing but numbers passes.
-        let status = unsafe { proxy_increment_metric(id, 1) };
+        let status = unsafe { proxy_increment_metric(id, offset) };
         self.done(Call::IncrementMetric, status);
     }
 
@@ -353,6 +402,34 @@ impl Host {
             // SAFETY: the host reads `name`, which lives through the call; the rest is as above.
             unsafe { proxy_get_header_map_value(map, name.as_ptr(), name.len(), data, size) }
         })
+    }
+
+    /// A number that a plugin of this proxy has shared under a key.
+    pub(crate) fn shared_number(&self, key: &str) -> Option<u64> {
+        let bytes = self.found(Call::GetShared, |data, size| {
+            let mut version = 0;
+            // SAFETY: the host reads `key`, which lives through the call, and writes one number to
+            // `version`; the rest is as above.
+            unsafe { proxy_get_shared_data(key.as_ptr(), key.len(), data, size, &mut version) }
+        })?;
+        Some(u64::from_le_bytes(*bytes.first_chunk()?))
+    }
+
+    /// Shares a number with all plugins of this proxy, whatever was there.
+    pub(crate) fn share_number(&self, key: &str, number: u64) {
+        const ANY_VERSION: u32 = 0;
+        let bytes = number.to_le_bytes();
+        // SAFETY: the host reads `key` and `bytes`, which live through the call, and copies them.
+        let status = unsafe {
+            proxy_set_shared_data(
+                key.as_ptr(),
+                key.len(),
+                bytes.as_ptr(),
+                bytes.len(),
+                ANY_VERSION,
+            )
+        };
+        self.done(Call::SetShared, status);
     }
 
     /// As [`Host::returned`], where it is nothing unusual that there is nothing.

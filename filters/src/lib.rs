@@ -13,6 +13,7 @@
 //! | `counters` | `coalmine_decisions`, by canary, variant and reason |
 //! | `evidence` | responses by arm |
 //! | `metric` | a metric of the host, and labels in its name |
+//! | `guards` | the guards: their metrics, their log lines, what workers tell each other |
 //! | `onward` | `baggage` on its way to the next hop, and `coalmine_baggage` |
 //! | `host` | the host's calls, none of which can panic |
 //! | `host_log` | Envoy's log behind the `log` facade |
@@ -22,6 +23,7 @@
 mod counters;
 pub mod entropy;
 mod evidence;
+mod guards;
 mod host;
 mod host_log;
 mod metric;

@@ -35,6 +35,13 @@ impl Metric {
         }
     }
 
+    /// Adds to a gauge, which all workers share.
+    pub(crate) fn add(&self, host: &Host, offset: i64, name: impl FnOnce() -> String) {
+        if let Some(id) = self.id(host, MetricType::Gauge, name) {
+            host.add(id, offset);
+        }
+    }
+
     /// Puts a value into a histogram.
     pub(crate) fn record(&self, host: &Host, value: u64, name: impl FnOnce() -> String) {
         if let Some(id) = self.id(host, MetricType::Histogram, name) {

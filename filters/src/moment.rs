@@ -2,13 +2,20 @@
 
 use crate::host::Call;
 use crate::plugin::Plugin;
-use coalmine::Timestamp;
+use coalmine::guard::Ticket;
+use coalmine::policy::CanaryPolicy;
+use coalmine::{Timestamp, VariantId};
+use core::cell::Cell;
 use xxhash_rust::xxh3::xxh3_128;
 
 /// The moment of one request.
 pub(crate) struct Moment<'p> {
     pub(crate) plugin: &'p Plugin,
     pub(crate) context_id: u32,
+    /// What the guard has given for the variant that it was asked about.
+    pub(crate) ticket: Cell<Option<Ticket>>,
+    /// When it was asked, in nanoseconds of the steady clock.
+    pub(crate) asked: Cell<Option<u64>>,
 }
 
 impl coalmine::Moment for Moment<'_> {
@@ -24,9 +31,32 @@ impl coalmine::Moment for Moment<'_> {
             self.guessable_draw()
         })
     }
+
+    /// Without a clock no guard acts.
+    fn admits(&self, canary: &CanaryPolicy, variant: VariantId) -> bool {
+        let Plugin { host, guards, .. } = self.plugin;
+        let Some(guard) = guards.get(canary.number(), variant) else {
+            return true;
+        };
+        let Some(now) = host.steady_nanoseconds() else {
+            return true;
+        };
+        self.asked.set(Some(now));
+        self.ticket.set(guard.admit(host, now / 1_000_000));
+        self.ticket.get().is_some()
+    }
 }
 
-impl Moment<'_> {
+impl<'p> Moment<'p> {
+    pub(crate) fn new(plugin: &'p Plugin, context_id: u32) -> Self {
+        Self {
+            plugin,
+            context_id,
+            ticket: Cell::default(),
+            asked: Cell::default(),
+        }
+    }
+
     /// Different for each request of all workers in practice, which is what spreads requests over
     /// the line; but who knows the time of a request could find it out.
     fn guessable_draw(&self) -> u128 {

@@ -3,6 +3,7 @@
 use crate::counters::Counters;
 use crate::entropy::Entropy;
 use crate::evidence::Evidence;
+use crate::guards::Guards;
 use crate::host::Host;
 use crate::host_log;
 use crate::onward::Drops;
@@ -16,6 +17,7 @@ pub(crate) struct Plugin {
     pub(crate) policy: Policy,
     pub(crate) counters: Counters,
     pub(crate) evidence: Evidence,
+    pub(crate) guards: Guards,
     pub(crate) drops: Drops,
     pub(crate) entropy: Entropy,
     /// Whether Envoy logs at debug. Known from when the configuration was put in force: asking
@@ -29,6 +31,7 @@ impl Plugin {
         Self {
             counters: Counters::of(&policy),
             evidence: Evidence::of(&policy),
+            guards: Guards::of(&policy),
             drops: Drops::of(&policy),
             entropy: Entropy::new(getrandom::fill),
             debug: host_log::at_debug(),

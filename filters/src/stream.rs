@@ -54,7 +54,7 @@ impl HttpContext for Stream {
             plugin.host.add_response_header("set-cookie", &cookie);
         }
         if let (Some(plugin), Some(watched)) = (&self.plugin, &mut self.watched) {
-            watched.headers(&plugin.host);
+            watched.headers(plugin);
         }
         Action::Continue
     }
@@ -97,8 +97,8 @@ fn route(plugin: &Plugin, context_id: u32) -> Option<(Option<String>, Option<Box
         headers: Pairs::parse(&bytes)?,
         host,
     };
-    let decision = decide(&plugin.policy, &request, &Moment { plugin, context_id });
-    let Some(decision) = decision else {
+    let moment = Moment::new(plugin, context_id);
+    let Some(decision) = decide(&plugin.policy, &request, &moment) else {
         onward::send_on(plugin, &request, None);
         return None;
     };
@@ -116,7 +116,7 @@ fn route(plugin: &Plugin, context_id: u32) -> Option<(Option<String>, Option<Box
         .unit_cookie()
         .zip(decision.issued.as_ref())
         .map(|(cookie, unit)| cookie.set_cookie(unit, over_tls(&request.headers)));
-    let watched = done.and_then(|done| Watched::of(done, &request.headers, host));
+    let watched = Watched::of(&decision, done.is_some(), &request.headers, &moment);
     Some((cookie, watched))
 }
 

@@ -5,11 +5,13 @@
 //! exported anyhow; `on_log` would be one more callback for every request.
 
 use crate::evidence::{Choice, Counted};
+use crate::guards::Guarded;
 use crate::host::Host;
+use crate::moment::Moment;
 use crate::pairs::Pairs;
 use crate::plugin::Plugin;
 use coalmine::arm::{Arm, Drawn};
-use coalmine::config::Evidence;
+use coalmine::guard::{Outcome, Ticket};
 use coalmine::policy::CanaryPolicy;
 use coalmine::response::{Class, Ended, Grpc};
 use coalmine::{Decision, VariantId};
@@ -20,8 +22,11 @@ pub(crate) struct Watched {
     /// The number of the canary.
     canary: usize,
     served: VariantId,
-    by: By,
-    /// In nanoseconds since 1970; `None` without a clock.
+    /// `None`: not by evidence.
+    by: Option<By>,
+    /// The guard's, where it has one.
+    ticket: Option<Ticket>,
+    /// In nanoseconds of the steady clock; `None` without one.
     began: Option<u64>,
     /// In milliseconds, once there are headers.
     latency: Option<u64>,
@@ -36,46 +41,61 @@ enum By {
 }
 
 impl Watched {
-    /// What has to be kept, if the response is to be counted.
+    /// What has to be kept, if the response is to be counted. What was not done is not.
     #[inline]
     pub(crate) fn of(
         decision: &Decision<'_>,
+        done: bool,
         headers: &Pairs<'_>,
-        host: &Host,
+        moment: &Moment<'_>,
     ) -> Option<Box<Self>> {
-        let evidence = decision.canary.evidence()?;
-        Self::begin(evidence, decision, headers, host)
+        let ticket = moment.ticket.get();
+        if ticket.is_none() && decision.canary.evidence().is_none() {
+            return None;
+        }
+        Self::begin(decision, done, headers, moment)
     }
 
     /// Kept out of line: most requests are not counted, and pay for what stands in their way.
     #[inline(never)]
     fn begin(
-        evidence: Evidence,
         decision: &Decision<'_>,
+        done: bool,
         headers: &Pairs<'_>,
-        host: &Host,
+        moment: &Moment<'_>,
     ) -> Option<Box<Self>> {
-        let by = match decision.drawn {
-            Some(drawn) if drawn.arm != Arm::Rest || evidence.rest => By::Draw(drawn),
-            Some(_) => return None,
-            None if decision.variant == decision.canary.default_variant() => return None,
-            None => By::Choice(Choice::of(decision.reason)?),
-        };
-        Some(Box::new(Self {
+        let ticket = moment.ticket.get();
+        let by = By::of(decision).filter(|_| done);
+        if by.is_none() && ticket.is_none() {
+            return None;
+        }
+        let host = &moment.plugin.host;
+        let watched = Self {
             canary: decision.canary.number(),
             served: decision.variant,
             by,
-            began: host.nanoseconds(),
+            ticket,
+            began: moment.asked.get().or_else(|| host.steady_nanoseconds()),
             latency: None,
             grpc: is_grpc(headers).then_some(Grpc::Silent),
-        }))
+        };
+        if !done {
+            watched.tell_guard(moment.plugin, Outcome::Unknown);
+            return None;
+        }
+        Some(Box::new(watched))
     }
 
     /// The headers of the response have come.
     #[inline(never)]
-    pub(crate) fn headers(&mut self, host: &Host) {
-        if let (Some(began), Some(now)) = (self.began, host.nanoseconds()) {
+    pub(crate) fn headers(&mut self, plugin: &Plugin) {
+        let host = &plugin.host;
+        if let (Some(began), Some(now)) = (self.began, host.steady_nanoseconds()) {
             self.latency = Some(now.saturating_sub(began) / 1_000_000);
+            let guard = self.guard_of(plugin);
+            if let (Some(guard), Some(ticket)) = (guard, &mut self.ticket) {
+                guard.respond(host, ticket, now / 1_000_000);
+            }
         }
         // A response of gRPC without a message has its status here.
         if self.grpc == Some(Grpc::Silent)
@@ -107,6 +127,14 @@ impl Watched {
             flags: host.response_flags().unwrap_or_default(),
             grpc: self.grpc,
         });
+        self.tell_guard(
+            plugin,
+            match class {
+                Class::Cancelled => Outcome::Unknown,
+                class if class.failed() => Outcome::Failed,
+                _ => Outcome::Good,
+            },
+        );
         let counted = Counted {
             class,
             latency: self.latency,
@@ -114,15 +142,44 @@ impl Watched {
         };
         let evidence = &plugin.evidence;
         match self.by {
-            By::Draw(drawn) => evidence.count_drawn(host, canary, drawn, self.served, counted),
-            By::Choice(choice) => {
+            None => {}
+            Some(By::Draw(drawn)) => evidence.count_drawn(host, canary, drawn, self.served, counted),
+            Some(By::Choice(choice)) => {
                 evidence.count_chosen(host, canary, (choice, self.served), class);
             }
         }
     }
 
+    /// Tells the guard how the request ended.
+    fn tell_guard(&self, plugin: &Plugin, outcome: Outcome) {
+        let host = &plugin.host;
+        if let (Some(guard), Some(ticket)) = (self.guard_of(plugin), self.ticket)
+            && let Some(now) = host.steady_nanoseconds()
+        {
+            guard.finish(host, ticket, outcome, now / 1_000_000);
+        }
+    }
+
+    fn guard_of<'p>(&self, plugin: &'p Plugin) -> Option<&'p Guarded> {
+        self.ticket?;
+        plugin.guards.get(self.canary, self.served)
+    }
+
     fn canary_of<'p>(&self, plugin: &'p Plugin) -> Option<&'p CanaryPolicy> {
         plugin.policy.canaries().get(self.canary)
+    }
+}
+
+impl By {
+    /// What the response to a request is counted by, if evidence is asked for.
+    fn of(decision: &Decision<'_>) -> Option<Self> {
+        let evidence = decision.canary.evidence()?;
+        match decision.drawn {
+            Some(drawn) if drawn.arm != Arm::Rest || evidence.rest => Some(Self::Draw(drawn)),
+            Some(_) => None,
+            None if decision.variant == decision.canary.default_variant() => None,
+            None => Some(Self::Choice(Choice::of(decision.reason)?)),
+        }
     }
 }
 

@@ -171,6 +171,11 @@ impl CanaryPolicy {
         self.variants.iter().map(AsRef::as_ref)
     }
 
+    /// The variants, in the order of their numbers.
+    pub fn variants(&self) -> impl ExactSizeIterator<Item = VariantId> + use<> {
+        (0..self.variants.len()).map(VariantId::from_index)
+    }
+
     /// The part of the line that each variant beside the default has at a time.
     pub fn parts(&self, now: Timestamp) -> impl Iterator<Item = Part> {
         self.line.parts(None, Some(now))

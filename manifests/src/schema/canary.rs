@@ -1,6 +1,7 @@
 //! The description of a `Canary`, field by field.
 
 use super::condition::{condition, rules};
+use super::guard::guard;
 use super::travel::{inherit, propagate};
 use super::types::{Kind, Pairs, Schema};
 use coalmine::config::{API_VERSION, CANARY_KIND, NEVER};
@@ -127,6 +128,7 @@ fn spec() -> Schema {
         ("evidence", evidence()),
         ("propagate", propagate()),
         ("inherit", inherit()),
+        ("guard", guard()),
     ];
     across(Schema::fields(fields).needs(&["hosts", "variants", "default"]))
         .about("What the canary says.")
@@ -155,6 +157,11 @@ fn across(spec: Schema) -> Schema {
         "!has(self.ramp) || self.ramp.all(point, point.all(name, name == 'at' || name == 'shape' || \
          (name in self.variants && name != self.default)))",
         "a point of a ramp has at, shape, and the shares of variants beside the default",
+    )
+    .rule(
+        "!has(self.guard) || !has(self.guard.variant) || \
+         (self.guard.variant in self.variants && self.guard.variant != self.default)",
+        "guard.variant is one of the variants beside the default",
     )
     .rule(
         "self.variants.size() < 4 || \
@@ -271,7 +278,7 @@ fn pins() -> Schema {
 }
 
 /// A percentage with at most four decimals.
-fn share() -> Schema {
+pub(super) fn share() -> Schema {
     Schema::pattern(r"^\s*0*(100(\.0{1,4})?|[0-9]{1,2}(\.[0-9]{1,4})?)\s*%\s*$")
         .like(&["5%", "0.0001%"])
 }

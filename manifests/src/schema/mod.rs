@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `canary` | the description of every field, made once |
 //! | `condition` | what may stand in `when` |
+//! | `guard` | `guard` |
 //! | `travel` | `propagate` and `inherit` |
 //! | `types` | what a description is made of; written out, it is JSON Schema |
 //! | `crd` | the same description as Kubernetes takes it |
@@ -15,6 +16,7 @@
 mod canary;
 mod condition;
 mod crd;
+mod guard;
 mod travel;
 mod types;
 

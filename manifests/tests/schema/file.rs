@@ -114,6 +114,7 @@ fn fields_are_those_of_the_reader() {
             "variants": {"stable": {}, "canary": {}},
             "pins": {}, "unit": [{"header": "x"}],
             "whenNoUnit": "issue-cookie", "issueCookie": {}, "propagate": {}, "inherit": {},
+            "guard": {},
             "rules": [
                 {"name": "a", "route": "canary", "when": {"header": {"name": "a", "exact": "b"}}},
                 {"name": "b", "route": "canary", "when": {"path": {"exact": "b"}}}
@@ -173,6 +174,7 @@ fn fields_are_those_of_the_reader() {
     check("/spec/propagate", &at("propagate"), &[], &[]);
     check("/spec/inherit", &at("inherit"), &[], &[]);
     check("/spec/issueCookie", &at("issueCookie"), &[], &[]);
+    check("/spec/guard", &at("guard"), &[], &[]);
     check("/spec/rules/0", &at("rules/items"), &[], &[]);
     check("/spec/rules/0/when", &condition, &[], &[]);
     check(
@@ -188,7 +190,7 @@ fn fields_are_those_of_the_reader() {
         &["present"],
         &[],
     );
-    assert_eq!(checked, 13);
+    assert_eq!(checked, 14);
 }
 
 /// One change somewhere in a document.
