@@ -121,9 +121,7 @@ impl Guarded {
 
     /// A request has ended.
     pub(crate) fn finish(&self, host: &Host, ticket: Ticket, outcome: Outcome, now: u64) {
-        self.with(host, now, |guard| {
-            ((), guard.finish(ticket, outcome, now))
-        });
+        self.with(host, now, |guard| ((), guard.finish(ticket, outcome, now)));
     }
 
     /// Takes over, now and then, what another worker has found.

@@ -143,7 +143,9 @@ impl Watched {
         let evidence = &plugin.evidence;
         match self.by {
             None => {}
-            Some(By::Draw(drawn)) => evidence.count_drawn(host, canary, drawn, self.served, counted),
+            Some(By::Draw(drawn)) => {
+                evidence.count_drawn(host, canary, drawn, self.served, counted)
+            }
             Some(By::Choice(choice)) => {
                 evidence.count_chosen(host, canary, (choice, self.served), class);
             }

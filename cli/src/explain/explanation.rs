@@ -37,6 +37,10 @@ pub struct Explanation {
     /// The arm that the response is counted in, where responses are counted by arm.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub counted: Option<Counted>,
+    /// The variant that was chosen, where it has a guard. Only a proxy knows whether that holds it back;
+    /// the decision is the one of a guard that is closed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guard: Option<String>,
     /// The random draw, where the decision needed one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub draw: Option<String>,

@@ -82,6 +82,12 @@ fn way(explanation: &Explanation, decision: &Outcome, page: &mut Page) {
     }
     rules(&explanation.rules, page);
     shares(explanation, decision, page);
+    if let Some(guarded) = &explanation.guard {
+        let says = format!(
+            "only the proxy knows whether {guarded} is out of service (coalmine_guard_open)"
+        );
+        page.step("guard", &says);
+    }
     let variant = page.paint.strong(&decision.variant);
     let decided = format!("{variant}, reason {}", decision.reason);
     page.step("decision", &decided);

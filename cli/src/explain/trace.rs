@@ -47,6 +47,7 @@ pub fn explain_compiled(
             ramp: false,
             unit: None,
             counted: None,
+            guard: None,
             draw: None,
             decision: None,
             baggage: None,
@@ -182,6 +183,9 @@ impl Observer for Watch<'_> {
                     Arm::Rest => Some(Arm::REST.to_owned()),
                 };
                 self.explanation.counted = arm.map(|arm| Counted { arm, slice });
+            }
+            Step::Guard { variant, .. } => {
+                self.explanation.guard = self.names.get(variant.index()).cloned();
             }
         }
     }

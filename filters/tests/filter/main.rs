@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `host/` | the host: Envoy's part of the ABI, with failures on demand |
 //! | `requests` | what becomes of a request |
+//! | `guard` | when a variant is taken out of service, and comes back |
 //! | `configure` | what becomes of a configuration |
 //! | `failures` | what the filter does when a host call fails |
 //! | `memory` | what a request allocates, and that it frees it |
@@ -28,6 +29,7 @@ mod configure;
 mod entropy;
 mod evidence;
 mod failures;
+mod guard;
 mod host;
 mod memory;
 #[path = "../../../tests/policies/mod.rs"]

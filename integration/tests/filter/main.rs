@@ -16,6 +16,7 @@ mod evidence;
 mod examples;
 mod failure;
 mod grpc;
+mod guard;
 mod hostile;
 mod http2;
 mod istio_stats;

@@ -73,6 +73,21 @@ impl Setting {
 
     /// As [`Setting::with`], where Envoy may refuse to start.
     pub(crate) fn try_with(
+        canaries: Canaries,
+        choose: impl FnOnce(&mut Options),
+        change: impl FnOnce(&mut Vec<File>, &Options),
+    ) -> anyhow::Result<Self> {
+        Self::launch(Launch::new(&*BINARY), canaries, choose, change)
+    }
+
+    /// With so many workers.
+    pub(crate) fn with_workers(workers: u32, canaries: Canaries) -> Self {
+        let launch = Launch::new(&*BINARY).concurrency(workers);
+        Self::launch(launch, canaries, |_| (), |_, _| ()).unwrap()
+    }
+
+    fn launch(
+        launch: Launch,
         mut canaries: Canaries,
         choose: impl FnOnce(&mut Options),
         change: impl FnOnce(&mut Vec<File>, &Options),
@@ -98,11 +113,20 @@ impl Setting {
         let mut files = target::render(&canaries, &Provenance::default(), &options).unwrap();
         change(&mut files, &options);
         Ok(Self {
-            stand: Stand::start(Launch::new(&*BINARY), &files, options)?,
+            stand: Stand::start(launch, &files, options)?,
             canaries,
             upstreams,
             _folder: folder,
         })
+    }
+
+    /// The upstream of a variant, the first that there is.
+    pub(crate) fn upstream(&self, variant: &str) -> &Upstream {
+        let of_variant = |upstream: &&Upstream| {
+            let (_, name) = upstream.name().rsplit_once('/').unwrap();
+            name == variant
+        };
+        self.upstreams.iter().find(of_variant).unwrap()
     }
 
     pub(crate) fn client(&self) -> Client {

@@ -47,6 +47,13 @@ fn with(field: &str, value: Value) -> Value {
     canary
 }
 
+/// The real policy, guarded.
+pub(super) fn guarded(shared: bool) -> String {
+    let mut canary = real_canary("reviews", request::HOST);
+    canary["spec"]["guard"] = json!({"maxLatency": "1s", "shared": shared});
+    plugin(&[canary])
+}
+
 /// So many canaries with the real policy, the one that is asked for in their middle.
 pub(super) fn many_canaries(count: usize) -> String {
     let canaries: Vec<Value> = (0..count)

@@ -73,6 +73,12 @@ pub(super) fn all(module: &Path) -> Vec<Scenario> {
     let ids = ["evidence-stable", "evidence-canary"];
     let title = "coalmine, the real policy with evidence";
     all.extend(drawn(ids, title, false, &evidence));
+    let guarded = coalmine(policies::guarded(false));
+    let ids = ["guard-stable", "guard-canary"];
+    all.extend(drawn(ids, "coalmine, with a guard", false, &guarded));
+    let shared = coalmine(policies::guarded(true));
+    let ids = ["guard-shared-stable", "guard-shared-canary"];
+    all.extend(drawn(ids, "coalmine, with a shared guard", false, &shared));
     let script = bootstrap(Some(lua(LUA)), Vec::new());
     let title = "Lua, the real policy";
     all.extend(drawn([LUA_STABLE, "lua-canary"], title, false, &script));

@@ -49,6 +49,9 @@ const EXPORTS: [(&str, &str); 11] = [
     ),
 ];
 
+/// What the module takes of WASI, which Envoy offers to every module: entropy, and the steady clock.
+const WASI: [&str; 2] = ["random_get", "clock_time_get"];
+
 /// The custom section that says which Coalmine the module is, as `coalmine module inspect` reads it.
 const SECTION: &str = "coalmine";
 
@@ -101,13 +104,13 @@ pub(super) fn shrink(linked: &[u8]) -> Result<Vec<u8>> {
 fn check_import(module: &str, name: &str, function: bool) -> Result<()> {
     let cause = match module {
         "env" if function && name.starts_with("proxy_") => return Ok(()),
-        "wasi_snapshot_preview1" if function && name == "random_get" => return Ok(()),
+        "wasi_snapshot_preview1" if function && WASI.contains(&name) => return Ok(()),
         "env" => {
             "an extern function that nothing defines: a C dependency, or a block without \
              #[link(wasm_import_module = ...)]"
         }
         "wasi_snapshot_preview1" => {
-            "something was compiled for WASI, or declares more of it than random_get"
+            "something was compiled for WASI, or declares more of it than random_get and clock_time_get"
         }
         _ if module.contains("wbindgen") => {
             "a dependency uses wasm-bindgen: look for a feature `js` or `wasm_js` with \
@@ -205,6 +208,7 @@ mod tests {
         };
         check("env", "proxy_get_header_map_pairs", None);
         check("wasi_snapshot_preview1", "random_get", None);
+        check("wasi_snapshot_preview1", "clock_time_get", None);
         check("wasi_snapshot_preview1", "fd_write", Some("WASI"));
         check("env", "memcpy", Some("C dependency"));
         check(

@@ -232,9 +232,10 @@ unsafe extern "C" fn proxy_define_metric(
     id: *mut u32,
 ) -> u32 {
     const COUNTER: u32 = 0;
+    const GAUGE: u32 = 1;
     const HISTOGRAM: u32 = 2;
     answer("proxy_define_metric", |host| {
-        assert!([COUNTER, HISTOGRAM].contains(&kind), "{kind}");
+        assert!([COUNTER, GAUGE, HISTOGRAM].contains(&kind), "{kind}");
         // SAFETY: as above.
         unsafe { id.write(u32::try_from(host.metrics.len()).unwrap()) };
         // SAFETY: as above.
@@ -246,9 +247,15 @@ unsafe extern "C" fn proxy_define_metric(
 #[unsafe(no_mangle)]
 unsafe extern "C" fn proxy_increment_metric(id: u32, offset: i64) -> u32 {
     answer("proxy_increment_metric", |host| {
-        assert_eq!(offset, 1);
         let name = &host.metrics[usize::try_from(id).unwrap()];
-        host.effects.push(format!("count {name}"));
+        // The one gauge there is; to a counter nothing but one is added.
+        let effect = if name.ends_with("_open") {
+            format!("add {offset} {name}")
+        } else {
+            assert_eq!(offset, 1, "{name}");
+            format!("count {name}")
+        };
+        host.effects.push(effect);
         OK
     })
 }
@@ -258,6 +265,58 @@ unsafe extern "C" fn proxy_record_metric(id: u32, value: u64) -> u32 {
     answer("proxy_record_metric", |host| {
         let name = &host.metrics[usize::try_from(id).unwrap()];
         host.effects.push(format!("record {value} {name}"));
+        OK
+    })
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn clock_time_get(clock: u32, _precision: u64, time: *mut u64) -> u32 {
+    const MONOTONIC: u32 = 1;
+    answer("clock_time_get", |host| {
+        assert_eq!(clock, MONOTONIC);
+        // SAFETY: as above.
+        unsafe { time.write(host.nanoseconds) };
+        OK
+    })
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn proxy_get_shared_data(
+    key: *const u8,
+    key_size: usize,
+    data: *mut *mut u8,
+    size: *mut usize,
+    version: *mut u32,
+) -> u32 {
+    answer("proxy_get_shared_data", |host| {
+        // SAFETY: as above.
+        let key = unsafe { text(key, key_size) };
+        host.effects.push(format!("look {key}"));
+        match host.shared.get(&key) {
+            None => NOT_FOUND,
+            Some(value) => {
+                // SAFETY: as above.
+                unsafe { version.write(1) };
+                // SAFETY: as above.
+                unsafe { give(value, data, size) }
+            }
+        }
+    })
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn proxy_set_shared_data(
+    key: *const u8,
+    key_size: usize,
+    data: *const u8,
+    size: usize,
+    version: u32,
+) -> u32 {
+    answer("proxy_set_shared_data", |host| {
+        assert_eq!(version, 0, "whatever was there is replaced");
+        // SAFETY: as above.
+        let (key, value) = unsafe { (text(key, key_size), bytes(data, size).to_vec()) };
+        host.shared.insert(key, value);
         OK
     })
 }

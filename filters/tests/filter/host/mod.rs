@@ -7,6 +7,7 @@ mod unused;
 pub(crate) use calls::wire;
 use proxy_wasm::types::{Action, LogLevel};
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Name and value.
@@ -23,6 +24,8 @@ pub(crate) struct State {
     pub(crate) response: Response,
     pub(crate) nanoseconds: u64,
     pub(crate) debug: bool,
+    /// What plugins share.
+    pub(crate) shared: BTreeMap<String, Vec<u8>>,
     /// The call of this name fails with this status.
     pub(crate) failing: Option<(&'static str, u32)>,
     /// The names of the metrics, by their number.

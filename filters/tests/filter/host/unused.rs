@@ -15,8 +15,6 @@ never! {
     proxy_set_buffer_bytes
     proxy_set_header_map_pairs
     proxy_set_property
-    proxy_get_shared_data
-    proxy_set_shared_data
     proxy_register_shared_queue
     proxy_resolve_shared_queue
     proxy_dequeue_shared_queue
