@@ -273,7 +273,8 @@ impl Guard {
             Phase::HalfOpen(round) => round.respond(late),
             Phase::Open { .. } => {}
         }
-        self.settle(time)
+        // What counts as good for the time being proves nothing yet.
+        if late { self.settle(time) } else { None }
     }
 
     /// A request has ended.

@@ -63,6 +63,11 @@ fn validating() {
 }
 
 #[test]
+fn guarding() {
+    check_page("guard.md", &["reviews.yaml"], &[0]);
+}
+
+#[test]
 fn counting_responses() {
     check_page("evidence.md", &["payments.yaml"], &[0]);
 }

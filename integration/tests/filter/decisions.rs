@@ -59,7 +59,7 @@ fn start(canaries: &Canaries, config: &str) -> Setting {
 /// Sends a case, and says what came out otherwise, if anything.
 fn decided_otherwise(setting: &Setting, case: &Case, before: &mut Counts) -> Option<String> {
     assert!(
-        case.source.is_none() && case.now.is_none() && case.draw.is_none(),
+        case.source.is_none() && case.now.is_none() && case.draw.is_none() && case.held.is_empty(),
         "{}: nobody can choose that here, so it needs `pure`",
         case.name
     );

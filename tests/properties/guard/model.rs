@@ -83,7 +83,10 @@ impl Model {
             Life::Responding(place.min(slot))
         };
         self.set(number, life);
-        self.settle(now)
+        match life {
+            Life::Over(..) => self.settle(now),
+            _ => None,
+        }
     }
 
     pub(super) fn finish(&mut self, number: usize, outcome: Outcome, now: u64) -> Option<Change> {
