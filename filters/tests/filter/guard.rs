@@ -280,6 +280,28 @@ fn workers_tell_each_other_if_they_are_to() {
     assert_eq!(ask(&mut vm, USER, good()).0, "canary share");
 }
 
+/// Or the arms would stop being comparable while the guard is open.
+#[test]
+fn who_is_held_back_stays_in_the_arm_that_was_drawn() {
+    let mut vm = Vm::configured(&config(r#"{"minRequests": 4}, "evidence": {}"#));
+    let counted = |vm: &mut Vm, response| {
+        let (reason, effects) = ask(vm, USER, response);
+        let mut counts = effects
+            .into_iter()
+            .filter(|effect| effect.ends_with("coalmine_responses"));
+        (reason, counts.next().unwrap())
+    };
+    for _ in 0..4 {
+        let (reason, count) = counted(&mut vm, bad());
+        assert_eq!(reason, "canary share");
+        assert!(count.contains(" arm=canary served=canary "), "{count}");
+    }
+    let (reason, count) = counted(&mut vm, good());
+    assert_eq!(reason, "stable guard");
+    assert!(count.contains(" arm=canary served=stable "), "{count}");
+    assert!(count.contains(" class=ok "), "{count}");
+}
+
 #[test]
 fn without_a_clock_no_guard_acts() {
     let mut vm = Vm::configured(&config(USUAL));
