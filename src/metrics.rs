@@ -40,6 +40,10 @@ pub enum Metric {
     GrpcResponses,
     /// How responses to those ended who came to a variant without a draw.
     ChosenResponses,
+    /// How often guards changed their states.
+    GuardChanges,
+    /// How many workers hold a variant back.
+    GuardOpen,
 }
 
 /// How a metric counts.
@@ -47,12 +51,14 @@ pub enum Metric {
 pub enum Kind {
     /// Up from 0, since the start of the proxy.
     Counter,
+    /// What is so now, in all workers together.
+    Gauge,
     /// Values, by the buckets of the proxy.
     Histogram,
 }
 
 /// All labels, in the order in which they stand in names.
-pub const LABELS: [Label; 9] = [
+pub const LABELS: [Label; 10] = [
     Label {
         name: "canary",
         meaning: "the canary, with its namespace and `/` in front if it has one",
@@ -88,6 +94,10 @@ pub const LABELS: [Label; 9] = [
     Label {
         name: "grpc_status",
         meaning: "the status of gRPC, `0` to `16`",
+    },
+    Label {
+        name: "state",
+        meaning: "of a [guard](guard.md): `open`, `half-open`, `closed`",
     },
 ];
 
@@ -129,12 +139,14 @@ pub fn tag_regex(label: &str) -> String {
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::Decisions,
         Self::Responses,
         Self::Latency,
         Self::GrpcResponses,
         Self::ChosenResponses,
+        Self::GuardChanges,
+        Self::GuardOpen,
     ];
 
     /// Its name, as Prometheus has it: a histogram's series have `_bucket`, `_sum` and `_count`
@@ -146,6 +158,8 @@ impl Metric {
             Self::Latency => "coalmine_latency_milliseconds",
             Self::GrpcResponses => "coalmine_grpc_responses",
             Self::ChosenResponses => "coalmine_chosen_responses",
+            Self::GuardChanges => "coalmine_guard_changes",
+            Self::GuardOpen => "coalmine_guard_open",
         }
     }
 
@@ -153,6 +167,7 @@ impl Metric {
     pub fn kind(self) -> Kind {
         match self {
             Self::Latency => Kind::Histogram,
+            Self::GuardOpen => Kind::Gauge,
             _ => Kind::Counter,
         }
     }
@@ -165,6 +180,8 @@ impl Metric {
             Self::Latency => &["canary", "arm", "served"],
             Self::GrpcResponses => &["canary", "arm", "served", "grpc_status"],
             Self::ChosenResponses => &["canary", "variant", "choice", "class"],
+            Self::GuardChanges => &["canary", "variant", "state"],
+            Self::GuardOpen => &["canary", "variant"],
         }
     }
 
@@ -178,6 +195,8 @@ impl Metric {
             Self::ChosenResponses => {
                 "responses to those who came to a variant beside the default without a draw"
             }
+            Self::GuardChanges => "changes of a guard to a state, in all workers",
+            Self::GuardOpen => "the workers that hold a guarded variant back, or try it",
         }
     }
 
@@ -205,6 +224,8 @@ impl Metric {
                 let series = beside_default(spec).saturating_mul(choices(spec));
                 evidence(series.saturating_mul(classes))
             }
+            Self::GuardChanges => guarded(spec).saturating_mul(3),
+            Self::GuardOpen => guarded(spec),
         }
     }
 }
@@ -216,16 +237,20 @@ fn beside_default(spec: &Spec) -> usize {
 /// The pairs of an arm and a variant that serves it: each variant beside the default by itself and,
 /// if it is guarded, by the default; the control cohort and the rest by the default.
 fn rows(spec: &Spec) -> usize {
-    let guarded = match &spec.guard {
-        None => 0,
-        Some(guard) if guard.variant.is_some() => 1,
-        Some(_) => beside_default(spec),
-    };
     let rest = spec.evidence.is_some_and(|evidence| evidence.rest);
     let of_default = if rest { 2 } else { 1usize };
     beside_default(spec)
-        .saturating_add(guarded)
+        .saturating_add(guarded(spec))
         .saturating_add(of_default)
+}
+
+/// How many variants have a guard.
+fn guarded(spec: &Spec) -> usize {
+    match &spec.guard {
+        None => 0,
+        Some(guard) if guard.variant.is_some() => 1,
+        Some(_) => beside_default(spec),
+    }
 }
 
 /// The ways that there are to come to a variant without a draw.
