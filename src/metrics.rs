@@ -54,7 +54,7 @@ pub enum Metric {
 pub enum Kind {
     /// Up from 0, since the start of the proxy.
     Counter,
-    /// Up and down.
+    /// What is so now, in all workers together.
     Gauge,
     /// Values, by the buckets of the proxy.
     Histogram,
@@ -100,7 +100,7 @@ pub const LABELS: [Label; 11] = [
     },
     Label {
         name: "state",
-        meaning: "the state that a guard went into: `open`, `half-open`, `closed`",
+        meaning: "of a [guard](guard.md): `open`, `half-open`, `closed`",
     },
     Label {
         name: "outcome",

@@ -17,6 +17,7 @@ pub(crate) struct Plugin {
     pub(crate) policy: Policy,
     pub(crate) counters: Counters,
     pub(crate) evidence: Evidence,
+    pub(crate) guards: Guards,
     pub(crate) drops: Drops,
     pub(crate) guards: Guards,
     pub(crate) entropy: Entropy,
@@ -31,6 +32,7 @@ impl Plugin {
         Self {
             counters: Counters::of(&policy),
             evidence: Evidence::of(&policy),
+            guards: Guards::of(&policy),
             drops: Drops::of(&policy),
             guards: Guards::of(&policy),
             entropy: Entropy::new(getrandom::fill),

@@ -7,6 +7,7 @@
 
 use crate::{Error, Problem, to_yaml};
 use coalmine::config::{Canaries, Canary};
+use coalmine::guard::State;
 use coalmine::metrics::{ENDS, EQUALS, LABELS};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -118,6 +119,9 @@ fn restored(canaries: &[Canary]) -> Result<BTreeMap<(&'static str, String), Stri
         values.insert(("canary", canary.full_name()));
         for (variant, _) in &canary.spec.variants {
             values.extend(OF_VARIANTS.map(|label| (label, variant.clone())));
+        }
+        if canary.spec.guard.is_some() {
+            values.insert(("state", State::HalfOpen.name().to_owned()));
         }
         let rules = canary.spec.rules.iter();
         values.extend(rules.map(|rule| ("reason", format!("rule:{}", rule.name))));

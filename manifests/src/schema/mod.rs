@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `canary` | the description of every field, made once |
 //! | `condition` | what may stand in `when` |
+//! | `guard` | `guard` |
 //! | `travel` | `propagate` and `inherit` |
 //! | `guard` | `guard` |
 //! | `types` | what a description is made of; written out, it is JSON Schema |
