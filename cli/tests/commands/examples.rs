@@ -73,7 +73,14 @@ fn promises_are_kept() {
         assert!(outcomes.len() > 1, "{name} promises one variant alone");
     }
     let all = [
-        "default", "never", "no-unit", "pin", "random", "rule", "share",
+        "default",
+        "inherited",
+        "never",
+        "no-unit",
+        "pin",
+        "random",
+        "rule",
+        "share",
     ];
     assert_eq!(reasons, all.map(str::to_owned).into());
 }
