@@ -201,6 +201,7 @@ fn check_ways(canaries: &str, drawing: Drawing<'_>, cluster: &Value) {
         go(&setting, way, "shop", &all);
     }
     assert_counted(&setting, &ledger);
+    setting.assert_both_workers();
     setting.end_without_problems();
 }
 

@@ -98,12 +98,6 @@ fn every_decision_is_counted_once_whichever_worker_made_it() {
     ] {
         assert!(page.lines().any(|found| found == line), "{line}\n{page}");
     }
-    for worker in ["worker_0", "worker_1"] {
-        let connections = format!(".{worker}.downstream_cx_total");
-        let took_some = |(name, count): (&String, &u64)| {
-            name.starts_with("listener.127.0.0.1") && name.ends_with(&connections) && *count > 0
-        };
-        assert!(admin.stats().unwrap().iter().any(took_some), "{worker}");
-    }
+    setting.assert_both_workers();
     setting.end_without_problems();
 }

@@ -151,6 +151,7 @@ fn every_response_is_counted_exactly() {
         let found: Vec<f64> = prometheus.query(sum).unwrap().into_values().collect();
         assert_eq!(found, [all], "{sum}");
     }
+    setting.assert_both_workers();
     setting.end_without_problems();
 }
 

@@ -152,6 +152,18 @@ impl Setting {
         });
     }
 
+    /// That each worker has had connections, so that what is counted is counted in several places.
+    pub(crate) fn assert_both_workers(&self) {
+        let stats = self.stand.envoy.admin().stats().unwrap();
+        for worker in ["worker_0", "worker_1"] {
+            let connections = format!(".{worker}.downstream_cx_total");
+            let took_some = |(name, count): (&String, &u64)| {
+                name.starts_with("listener.127.0.0.1") && name.ends_with(&connections) && *count > 0
+            };
+            assert!(stats.iter().any(took_some), "{worker}");
+        }
+    }
+
     /// Ends Envoy, which must have had nothing to complain about.
     pub(crate) fn end_without_problems(self) {
         let problems = self.stand.envoy.problems();
