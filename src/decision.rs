@@ -1,6 +1,7 @@
 //! What was decided, and why.
 
 use crate::Reason;
+use crate::pin::Causes;
 use crate::policy::{CanaryPolicy, IssuedUnit, VariantId};
 use core::fmt;
 
@@ -17,6 +18,8 @@ pub struct Decision<'p> {
     pub edit: HeaderEdit,
     /// A unit to hand to the client in a cookie, where one was issued.
     pub issued: Option<IssuedUnit>,
+    /// Why pins of the request count for nothing, each cause once.
+    pub refused: Causes,
 }
 
 /// What has to happen to the variant header of the request.

@@ -9,6 +9,7 @@
 //! | [`config`] | the file as people write it: its types, and [`read`](config::read), which finds every problem at once |
 //! | [`diagnostic`] | a problem with its place, its cause and what to write instead |
 //! | [`policy`] | the compiled plan: hash look-ups by host, pin and exact value |
+//! | [`pin`] | signed pins: tokens, and what outlives a request for their sake |
 //! | [`decide()`] | the order of precedence, for one request |
 //! | [`bucket`] | the published formula: where a unit falls on the line |
 //! | [`request`] | what the decision may ask of the host |
@@ -24,6 +25,7 @@ mod decide;
 mod decision;
 pub mod diagnostic;
 mod node;
+pub mod pin;
 pub mod policy;
 mod reason;
 pub mod request;

@@ -1,5 +1,6 @@
 //! What the decision may ask of the host: the request, and the moment it arrives in.
 
+use crate::pin::Verifier;
 use crate::{Timestamp, bytes};
 
 /// A request as a proxy sees it: bytes, not text.
@@ -19,12 +20,18 @@ pub trait Request {
 ///
 /// Each is asked for only when the decision depends on it, because it costs a host call.
 pub trait Moment {
-    /// The time by the wall clock, asked for when a canary has a ramp.
+    /// The time by the wall clock, asked for when a canary has a ramp, or a request a signed pin.
     fn now(&self) -> Timestamp;
 
     /// A fresh draw of 128 random bits, asked for when a request has no unit and its canary draws
     /// or issues one.
     fn draw(&self) -> u128;
+
+    /// What the policy's signed pins were verified by before, and their budget; without one, which is
+    /// for hosts that decide a few requests, each is verified anew and none is too many.
+    fn verifier(&self) -> Option<&Verifier> {
+        None
+    }
 }
 
 /// Takes the port off an address: `10.0.0.1:80` and `[::1]:80`.

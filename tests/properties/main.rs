@@ -23,4 +23,5 @@ mod rules;
 #[path = "../sequence/mod.rs"]
 mod sequence;
 mod shares;
+mod tokens;
 mod written;

@@ -18,12 +18,18 @@
 //!
 //! Expected: `variant` (`null`: no canary governs the host, and nothing else is expected), `reason`
 //! as metrics show it, `edit` of the variant header (`keep`, `replace`, `remove`; `keep` if not
-//! said), `issued` (the unit that is handed out; none if not said).
+//! said), `issued` (the unit that is handed out; none if not said), `refused` (the causes for which
+//! pins were refused; none if not said).
+//!
+//! Beside `config` there may be `tokens` by their names, written as `tokens` says; `${name}` stands for
+//! one in the path and in the values of headers.
 //!
 //! `pure` says why a case cannot be sent to a real proxy: HTTP/1.1 has no such request, the proxy
 //! would refuse it, or the case depends on an address, a time or a draw that nobody can choose there.
 
+use super::tokens;
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// A config and what it must decide.
 #[derive(Clone, Debug)]
@@ -72,6 +78,8 @@ pub(crate) struct Expected {
     pub(crate) edit: String,
     /// The unit that is handed out.
     pub(crate) issued: Option<String>,
+    /// Why pins were refused.
+    pub(crate) refused: Vec<String>,
 }
 
 impl Table {
@@ -84,7 +92,11 @@ impl Table {
             .unwrap_or_else(|error| panic!("tests/tables/{name}.json: {error}"));
         assert!(table["about"].is_string(), "{name}: no `about`");
         let cases = table["cases"].as_array();
-        let cases: Vec<Case> = cases.into_iter().flatten().map(Case::read).collect();
+        let tokens = table["tokens"].as_object().into_iter().flatten();
+        let tokens = tokens.map(|(name, entry)| (name.as_str(), tokens::token(entry)));
+        let tokens: BTreeMap<&str, String> = tokens.collect();
+        let read = |case| Case::read(case, &tokens);
+        let cases: Vec<Case> = cases.into_iter().flatten().map(read).collect();
         assert!(!cases.is_empty(), "{name}: no cases");
         Self {
             name: name.to_owned(),
@@ -95,10 +107,10 @@ impl Table {
 }
 
 impl Case {
-    fn read(case: &Value) -> Self {
-        const KNOWN: [&str; 13] = [
+    fn read(case: &Value, tokens: &BTreeMap<&str, String>) -> Self {
+        const KNOWN: [&str; 14] = [
             "name", "host", "method", "path", "headers", "source", "now", "draw", "pure",
-            "variant", "reason", "edit", "issued",
+            "variant", "reason", "edit", "issued", "refused",
         ];
         for field in case.as_object().expect("a case is a map").keys() {
             assert!(
@@ -116,7 +128,7 @@ impl Case {
             assert!(case.get(field).is_some(), "{case}: no `{field}`");
         }
         let pair = |pair: &Value| match (pair[0].as_str(), pair[1].as_str()) {
-            (Some(name), Some(value)) => (bytes(name), bytes(value)),
+            (Some(name), Some(value)) => (bytes(name), bytes(&filled(value, tokens))),
             _ => panic!("{case}: {pair} is not a header"),
         };
         let draw = |draw| u128::from_str_radix(draw, 16).expect("a draw is hexadecimal");
@@ -124,7 +136,7 @@ impl Case {
             name: required("name").to_owned(),
             host: text("host").map(bytes),
             method: bytes(text("method").unwrap_or("GET")),
-            path: bytes(text("path").unwrap_or("/")),
+            path: bytes(&filled(text("path").unwrap_or("/"), tokens)),
             headers: case["headers"]
                 .as_array()
                 .map_or_else(Vec::new, |headers| headers.iter().map(pair).collect()),
@@ -137,13 +149,34 @@ impl Case {
                 reason: required("reason").to_owned(),
                 edit: text("edit").unwrap_or("keep").to_owned(),
                 issued: text("issued").map(str::to_owned),
+                refused: case["refused"].as_array().map_or_else(Vec::new, |causes| {
+                    causes
+                        .iter()
+                        .map(|cause| cause.as_str().unwrap().to_owned())
+                        .collect()
+                }),
             }),
         }
     }
 }
 
+/// A text with the tokens that it names.
+fn filled(text: &str, tokens: &BTreeMap<&str, String>) -> String {
+    let mut parts = text.split("${");
+    let mut filled = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (name, rest) = part
+            .split_once('}')
+            .expect("`${` begins the name of a token");
+        let token = tokens.get(name);
+        filled.push_str(token.unwrap_or_else(|| panic!("{text}: there is no token {name}")));
+        filled.push_str(rest);
+    }
+    filled
+}
+
 /// The bytes of a text in which `\xHH` is a byte.
-fn bytes(text: &str) -> Vec<u8> {
+pub(super) fn bytes(text: &str) -> Vec<u8> {
     let mut parts = text.split("\\x");
     let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
     for part in parts {
