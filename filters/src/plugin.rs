@@ -6,6 +6,7 @@ use crate::host::Host;
 use crate::host_log;
 use coalmine::Policy;
 use coalmine::config::Canaries;
+use coalmine::pin::Verifier;
 
 /// A configuration in force. Its streams share it, and those that began under it end under it.
 #[derive(Debug)]
@@ -13,6 +14,8 @@ pub(crate) struct Plugin {
     pub(crate) host: Host,
     pub(crate) policy: Policy,
     pub(crate) counters: Counters,
+    /// Outlives a request for the sake of signed pins.
+    pub(crate) verifier: Verifier,
     pub(crate) entropy: Entropy,
     /// Whether Envoy logs at debug. Known from when the configuration was put in force: asking
     /// again would cost each request a host call.
@@ -24,6 +27,7 @@ impl Plugin {
         let policy = Policy::compile(canaries);
         Self {
             counters: Counters::of(&policy),
+            verifier: Verifier::of(&policy),
             entropy: Entropy::new(getrandom::fill),
             debug: host_log::at_debug(),
             policy,

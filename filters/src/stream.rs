@@ -76,6 +76,9 @@ fn route(plugin: &Plugin, context_id: u32) -> Option<String> {
     if apply(plugin, &decision) {
         plugin.counters.count(host, &decision);
     }
+    if !decision.refused.is_empty() {
+        plugin.counters.count_refusals(host, &decision);
+    }
     if plugin.debug {
         log(&decision);
     }
@@ -116,4 +119,7 @@ fn over_tls(headers: &Pairs<'_>) -> bool {
 fn log(decision: &Decision<'_>) {
     let (canary, variant) = (decision.canary.name(), decision.variant_name());
     log::debug!("{canary}: {variant} ({})", decision.reason_name());
+    for cause in decision.refused.iter() {
+        log::debug!("{canary}: a pin was refused ({})", cause.word());
+    }
 }

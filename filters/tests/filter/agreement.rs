@@ -4,6 +4,7 @@
 use crate::host::Vm;
 use crate::policies::{NOW, Random};
 use coalmine::config::{WhenNoUnit, plugin_json};
+use coalmine::pin::Cause;
 use coalmine::{Policy, Timestamp, decide};
 use coalmine_analysis::simulate::Watched;
 use coalmine_cli::explain::{Decided, explain_compiled};
@@ -28,6 +29,7 @@ fn all_answers_agree() {
     let mut random = Random::new(4);
     let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
     let mut policies = policies();
+    let mut causes = BTreeSet::new();
     let (tried, mut vm) = (policies, Vm::start());
     while policies > 0 {
         if policies.is_multiple_of(POLICIES_A_HOST) {
@@ -36,7 +38,7 @@ fn all_answers_agree() {
             vm = Vm::start();
         }
         policies -= 1;
-        one_policy(&mut random, &mut vm, &mut reasons);
+        one_policy(&mut random, &mut vm, &mut reasons, &mut causes);
     }
     println!("{tried} policies with {REQUESTS} requests each: {reasons:?}");
     let seen: BTreeSet<&str> = reasons.keys().map(String::as_str).collect();
@@ -51,9 +53,20 @@ fn all_answers_agree() {
         "untouched",
     ];
     assert_eq!(seen, all.into(), "not every reason was tried");
+    // Too many tokens, and those that no budget is left for, are not among random requests.
+    let all = Cause::ALL
+        .into_iter()
+        .filter(|cause| !matches!(cause, Cause::TooMany | Cause::Budget));
+    let all: BTreeSet<String> = all.map(|cause| cause.word().to_owned()).collect();
+    assert_eq!(causes, all, "not every cause was tried");
 }
 
-fn one_policy(random: &mut Random, vm: &mut Vm, reasons: &mut BTreeMap<String, usize>) {
+fn one_policy(
+    random: &mut Random,
+    vm: &mut Vm,
+    reasons: &mut BTreeMap<String, usize>,
+    causes: &mut BTreeSet<String>,
+) {
     let canaries = random.canaries(1);
     let canary = &canaries.canaries[0];
     let json = plugin_json(&canaries).unwrap();
@@ -84,6 +97,12 @@ fn one_policy(random: &mut Random, vm: &mut Vm, reasons: &mut BTreeMap<String, u
         let said = explanation.decision.as_ref();
         let told = said.map(|said| (said.variant.clone(), said.reason.clone()));
         assert_eq!(told, decided, "{json}\n{asked:?}");
+        let pins = explanation.pins.iter().flat_map(|pins| &pins.sent);
+        let refused: BTreeSet<String> = pins
+            .filter_map(|pin| pin.refused.map(str::to_owned))
+            .collect();
+        assert_eq!(filtered.refused, refused, "{json}\n{asked:?}");
+        causes.extend(refused);
         simulated.decide(&request, now);
         let reason = told.as_ref().map_or("untouched", |(_, reason)| reason);
         let kind = reason.split(':').next().unwrap().to_owned();
@@ -154,6 +173,8 @@ struct Filtered {
     counted: Option<(String, String)>,
     /// What became of the variant header.
     edits: Vec<String>,
+    /// Why it refused pins.
+    refused: BTreeSet<String>,
     /// The unit that it issued.
     draw: Option<u128>,
 }
@@ -181,15 +202,20 @@ fn filter(vm: &mut Vm, asked: &RequestArgs) -> Filtered {
     let mut filtered = Filtered {
         counted: None,
         edits: Vec::new(),
+        refused: BTreeSet::new(),
         draw: None,
     };
     for effect in vm.request(&headers) {
+        let refusal = effect.ends_with("coalmine_pin_refusals");
         if let Some(metric) = effect.strip_prefix("count ") {
             let label = |name: &str| {
                 let (_, rest) = metric.split_once(&format!("{name}=.="))?;
                 Some(rest.split(";.;").next()?.to_owned())
             };
-            filtered.counted = label("variant").zip(label("reason"));
+            match refusal {
+                true => filtered.refused.extend(label("cause")),
+                false => filtered.counted = label("variant").zip(label("reason")),
+            }
         } else if let Some(cookie) = effect.strip_prefix("add set-cookie: ") {
             let value = cookie.split(['=', ';']).nth(1).unwrap();
             filtered.draw = Some(u128::from_str_radix(value, 16).unwrap());

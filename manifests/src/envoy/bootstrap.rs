@@ -11,7 +11,7 @@ pub(super) const HEAD: &str =
     "# Made by coalmine; which files it was made of is in xds/coalmine.json beside it.\n";
 
 /// The labels of our counters.
-const LABELS: [&str; 3] = ["canary", "variant", "reason"];
+const LABELS: [&str; 4] = ["canary", "variant", "reason", "cause"];
 
 /// Envoy warns at its start when there is no limit to downstream connections; this is the number
 /// that its own guide for edge proxies takes.
