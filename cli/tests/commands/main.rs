@@ -16,6 +16,7 @@ mod into;
 mod istio;
 mod module;
 mod pages;
+mod pin;
 mod rendering;
 mod run;
 mod schema;

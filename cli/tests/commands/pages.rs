@@ -61,3 +61,8 @@ fn explaining() {
 fn validating() {
     check_page("validate.md", &["reviews.yaml", "cluster.yaml"], &[0, 1]);
 }
+
+#[test]
+fn signed_pins() {
+    check_page("signed-pins.md", &["reviews.yaml"], &[0, 0, 1, 0]);
+}
