@@ -10,6 +10,7 @@ mod damaged;
 mod decisions;
 mod examples;
 mod failure;
+mod forged;
 mod hostile;
 mod metrics;
 #[path = "../../../tests/policies/mod.rs"]
