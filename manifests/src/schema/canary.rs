@@ -1,6 +1,7 @@
 //! The description of a `Canary`, field by field.
 
 use super::condition::{condition, rules};
+use super::signed::signed;
 use super::types::{Kind, Pairs, Schema};
 use coalmine::config::{API_VERSION, CANARY_KIND, NEVER};
 use coalmine::policy::MAX_VARIANTS;
@@ -252,6 +253,7 @@ fn pins() -> Schema {
             "query",
             Schema::filled().about("The name of a query parameter."),
         ),
+        ("signed", signed()),
     ])
     .about("Where a request may say which variant it wants, or `never` to opt out of all.")
 }

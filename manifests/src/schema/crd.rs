@@ -76,6 +76,10 @@ struct Structural {
     #[serde(skip_serializing_if = "Option::is_none")]
     max_length: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    minimum: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    maximum: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     min_items: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     max_items: Option<u32>,
@@ -183,6 +187,8 @@ fn structural(schema: &Schema, file: &Schema, depth: usize) -> Structural {
         pattern: schema.pattern,
         min_length: schema.min_length,
         max_length: schema.max_length.or(schema.kubernetes.longest),
+        minimum: schema.minimum,
+        maximum: schema.maximum,
         min_items: schema.min_items,
         items: schema.items.as_deref().map(inner),
         required: schema.required.clone(),

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `canary` | the description of every field, made once |
 //! | `condition` | what may stand in `when` |
+//! | `signed` | `pins.signed` |
 //! | `types` | what a description is made of; written out, it is JSON Schema |
 //! | `crd` | the same description as Kubernetes takes it |
 //!
@@ -14,6 +15,7 @@
 mod canary;
 mod condition;
 mod crd;
+mod signed;
 mod types;
 
 use crate::{Error, to_yaml};

@@ -27,6 +27,10 @@ pub(super) struct Schema {
     pub(super) min_length: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) max_length: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) minimum: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) maximum: Option<u32>,
     /// What it is if it is not there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) default: Option<Word>,
@@ -68,6 +72,7 @@ pub(super) struct Schema {
 pub(super) enum Kind {
     String,
     Boolean,
+    Integer,
     Array,
     Object,
 }
@@ -78,6 +83,7 @@ pub(super) enum Kind {
 pub(super) enum Word {
     Text(&'static str),
     Flag(bool),
+    Number(u32),
 }
 
 /// Fields by name, in the order of the docs.
@@ -186,6 +192,15 @@ impl Schema {
         Self::of(Kind::Boolean)
     }
 
+    /// A whole number from `least` to `most`.
+    pub(super) fn whole(least: u32, most: u32) -> Self {
+        Self {
+            minimum: Some(least),
+            maximum: Some(most),
+            ..Self::of(Kind::Integer)
+        }
+    }
+
     pub(super) fn list(items: Self) -> Self {
         Self {
             items: Some(Box::new(items)),
@@ -251,6 +266,11 @@ impl Schema {
 
     pub(super) fn usually(mut self, text: &'static str) -> Self {
         self.default = Some(Word::Text(text));
+        self
+    }
+
+    pub(super) fn usually_number(mut self, number: u32) -> Self {
+        self.default = Some(Word::Number(number));
         self
     }
 
