@@ -2,7 +2,7 @@
 //!
 //! 1. scope: which canary governs the host; none: touch nothing
 //! 2. clean: what the client sent in the variant header is no evidence
-//! 3. pin: `never` beats everything, then the first pin that names a variant
+//! 3. pin: `never` beats everything, then the first valid pin that names a variant
 //! 4. inherited: the decision of an earlier hop, where this one believes it
 //! 5. rules, the first that matches
 //! 6. shares, by the unit's bucket
@@ -13,6 +13,7 @@
 use crate::arm::Drawn;
 use crate::bucket::Bucket;
 use crate::config::WhenNoUnit;
+use crate::pin::{Cause, pinned};
 use crate::policy::{
     CanaryPolicy, Heard, HostName, Line, Part, PinWord, Policy, RuleOutcome, Sent, Slot, Source,
     Values, VariantId,
@@ -68,8 +69,10 @@ pub enum Step<'s> {
         at: (Source, &'s [u8]),
         /// What it says.
         word: &'s [u8],
-        /// Whether it is `never` or names a variant.
+        /// Whether it is `never` or names a variant, with a signature where one is needed.
         known: bool,
+        /// Why it counts for nothing, of a token or of a word without a signature.
+        refused: Option<Cause>,
     },
     /// A canary whose decisions hold here was looked for in the baggage.
     Heard {
@@ -148,7 +151,8 @@ pub fn decide_observed<'p, R: Request>(
     });
     let mut values = Values::new(request, &canary.reads, &host);
     values.fill(policy.variant_header().as_bytes());
-    let choice = choose(canary, request, &values, moment, observer);
+    let pinned = pinned(canary, &values, moment, observer);
+    let choice = choose(canary, request, &values, pinned.word, moment, observer);
     let choice = guard(canary, choice, moment, observer);
     Some(Decision {
         canary,
@@ -157,6 +161,7 @@ pub fn decide_observed<'p, R: Request>(
         edit: clean(canary, choice.variant, &values, observer),
         issued: choice.issued,
         drawn: choice.drawn,
+        refused: pinned.refused,
     })
 }
 
@@ -233,10 +238,11 @@ fn choose<R: Request>(
     canary: &CanaryPolicy,
     request: &R,
     values: &Values<'_, R>,
+    pinned: Option<PinWord>,
     moment: &impl Moment,
     observer: &mut impl Observer,
 ) -> Choice {
-    match pinned(canary, values, observer) {
+    match pinned {
         Some(PinWord::Never) => return Choice::given(canary.default, Reason::Never),
         Some(PinWord::Variant(variant)) => return Choice::given(variant, Reason::Pin),
         None => {}
@@ -296,31 +302,6 @@ fn choose<R: Request>(
 
 fn observes<O: Observer>(_: &O) -> bool {
     O::WATCHES
-}
-
-/// What the request pins: `never` wherever it stands, else the first that names a variant.
-fn pinned<R: Request>(
-    canary: &CanaryPolicy,
-    values: &Values<'_, R>,
-    observer: &mut impl Observer,
-) -> Option<PinWord> {
-    let mut pinned = None;
-    for slot in &canary.pins {
-        let never = values.any(*slot, |word| {
-            let meaning = canary.pin_words.get(word.trim_ascii()).copied();
-            observer.step(Step::Pin {
-                at: canary.reads.describe(*slot),
-                word,
-                known: meaning.is_some(),
-            });
-            pinned = pinned.or(meaning);
-            meaning == Some(PinWord::Never)
-        });
-        if never {
-            return Some(PinWord::Never);
-        }
-    }
-    pinned
 }
 
 /// The first rule that matches, and what it gives.

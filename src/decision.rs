@@ -2,6 +2,7 @@
 
 use crate::Reason;
 use crate::arm::Drawn;
+use crate::pin::Causes;
 use crate::policy::{CanaryPolicy, IssuedUnit, VariantId};
 use core::fmt;
 
@@ -21,6 +22,8 @@ pub struct Decision<'p> {
     /// The arm that the request was drawn into, where responses are counted by arm. It stays that
     /// arm's when the guard lets another variant serve.
     pub drawn: Option<Drawn>,
+    /// Why pins of the request count for nothing, each cause once.
+    pub refused: Causes,
 }
 
 /// What has to happen to the variant header of the request.

@@ -9,6 +9,7 @@
 //! | [`config`] | the file as people write it: its types, and [`read`](config::read), which finds every problem at once |
 //! | [`diagnostic`] | a problem with its place, its cause and what to write instead |
 //! | [`policy`] | the compiled plan: hash look-ups by host, pin and exact value |
+//! | [`pin`] | signed pins: tokens, and what outlives a request for their sake |
 //! | [`decide()`] | the order of precedence, for one request |
 //! | [`arm`] | whom a rollout compares with whom |
 //! | [`bucket`] | the published formula: where a unit falls on the line |
@@ -32,6 +33,7 @@ pub mod diagnostic;
 pub mod guard;
 pub mod metrics;
 mod node;
+pub mod pin;
 pub mod policy;
 mod reason;
 pub mod request;

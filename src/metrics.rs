@@ -10,6 +10,7 @@
 use crate::arm::SLICES;
 use crate::baggage::Dropped;
 use crate::config::{Canary, Spec};
+use crate::pin::Cause;
 use crate::reason::Reason;
 use crate::response::{Class, Grpc};
 
@@ -47,6 +48,8 @@ pub enum Metric {
     GuardOpen,
     /// Decisions that could not go on to the next hop.
     Baggage,
+    /// Pins that count for nothing.
+    PinRefusals,
 }
 
 /// How a metric counts.
@@ -61,7 +64,7 @@ pub enum Kind {
 }
 
 /// All labels, in the order in which they stand in names.
-pub const LABELS: [Label; 11] = [
+pub const LABELS: [Label; 12] = [
     Label {
         name: "canary",
         meaning: "the canary, with its namespace and `/` in front if it has one",
@@ -106,6 +109,10 @@ pub const LABELS: [Label; 11] = [
         name: "outcome",
         meaning: "why a decision does not go on: `full`, `malformed`",
     },
+    Label {
+        name: "cause",
+        meaning: "why a pin [counts for nothing](signed-pins.md)",
+    },
 ];
 
 /// The upper bounds of Envoy's own histogram buckets, in milliseconds, which hold unless somebody
@@ -149,7 +156,7 @@ pub fn tag_regex(label: &str) -> String {
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Decisions,
         Self::Responses,
         Self::Latency,
@@ -158,6 +165,7 @@ impl Metric {
         Self::GuardChanges,
         Self::GuardOpen,
         Self::Baggage,
+        Self::PinRefusals,
     ];
 
     /// Its name, as Prometheus has it: a histogram's series have `_bucket`, `_sum` and `_count`
@@ -172,6 +180,7 @@ impl Metric {
             Self::GuardChanges => "coalmine_guard_changes",
             Self::GuardOpen => "coalmine_guard_open",
             Self::Baggage => "coalmine_baggage",
+            Self::PinRefusals => "coalmine_pin_refusals",
         }
     }
 
@@ -195,6 +204,7 @@ impl Metric {
             Self::GuardChanges => &["canary", "variant", "state"],
             Self::GuardOpen => &["canary", "variant"],
             Self::Baggage => &["canary", "outcome"],
+            Self::PinRefusals => &["canary", "cause"],
         }
     }
 
@@ -208,9 +218,10 @@ impl Metric {
             Self::ChosenResponses => {
                 "responses to those who came to a variant beside the default without a draw"
             }
-            Self::GuardChanges => "changes of state of a variant's guard, of all workers",
-            Self::GuardOpen => "workers that hold the variant back or try it again",
+            Self::GuardChanges => "changes of a guard to a state, in all workers",
+            Self::GuardOpen => "the workers that hold a guarded variant back, or try it",
             Self::Baggage => "decisions that could not go on to the next hop",
+            Self::PinRefusals => "requests with a pin that was refused, once for each cause",
         }
     }
 
@@ -244,6 +255,8 @@ impl Metric {
                 Dropped::ALL
             }
             Self::Baggage => 0,
+            Self::PinRefusals if spec.pins.signed.is_some() => Cause::ALL.len(),
+            Self::PinRefusals => 0,
         }
     }
 }

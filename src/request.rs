@@ -1,5 +1,6 @@
 //! What the decision may ask of the host: the request, and the moment it arrives in.
 
+use crate::pin::Verifier;
 use crate::policy::CanaryPolicy;
 use crate::{Timestamp, VariantId, bytes};
 
@@ -20,7 +21,7 @@ pub trait Request {
 ///
 /// Each is asked for only when the decision depends on it, because it costs a host call.
 pub trait Moment {
-    /// The time by the wall clock, asked for when a canary has a ramp.
+    /// The time by the wall clock, asked for when a canary has a ramp, or a request a signed pin.
     fn now(&self) -> Timestamp;
 
     /// A fresh draw of 128 random bits, asked for when a request has no unit and its canary draws
@@ -31,6 +32,12 @@ pub trait Moment {
     /// that has one. Only a proxy knows; anywhere else a guard is closed.
     fn admits(&self, _canary: &CanaryPolicy, _variant: VariantId) -> bool {
         true
+    }
+
+    /// What the policy's signed pins were verified by before, and their budget; without one, which is
+    /// for hosts that decide a few requests, each is verified anew and none is too many.
+    fn verifier(&self) -> Option<&Verifier> {
+        None
     }
 }
 

@@ -18,6 +18,8 @@ mod published;
 mod request;
 mod sequence;
 mod tables;
+#[path = "signatures/vectors.rs"]
+mod vectors;
 
 use coalmine::config::read_json;
 use coalmine::{Policy, decide};
@@ -30,6 +32,12 @@ fn every_case_is_decided_as_the_tables_say() {
     for table in tables::all() {
         check::check(&table);
     }
+}
+
+#[wasm_bindgen_test]
+fn signatures_are_verified_as_the_vectors_of_others_say() {
+    vectors::check_wycheproof();
+    vectors::check_speccheck();
 }
 
 #[wasm_bindgen_test]

@@ -8,6 +8,7 @@
 //! | [`args`] | the arguments, with the help that people read |
 //! | [`input`] | files, folders and standard input to canaries |
 //! | [`validate`], [`render`], [`explain`], [`simulate`], [`mod@diff`] | the commands |
+//! | [`pin`] | keys and tokens for signed pins |
 //! | [`mod@envoy`] | a local Envoy that follows its files |
 //! | [`module`] | the WebAssembly module: extract, inspect, push |
 //! | [`place`] | where a problem of a rendered target stands in its file |
@@ -28,6 +29,7 @@ mod http;
 pub mod input;
 pub mod module;
 pub mod outcome;
+pub mod pin;
 pub mod place;
 mod progress;
 pub mod render;

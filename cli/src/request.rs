@@ -235,7 +235,7 @@ fn fresh_draw() -> Result<u128, Failure> {
     Ok(u128::from_be_bytes(bytes))
 }
 
-fn wall_clock() -> Timestamp {
+pub(crate) fn wall_clock() -> Timestamp {
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();

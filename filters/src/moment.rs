@@ -3,6 +3,7 @@
 use crate::host::Call;
 use crate::plugin::Plugin;
 use coalmine::guard::Ticket;
+use coalmine::pin::Verifier;
 use coalmine::policy::CanaryPolicy;
 use coalmine::{Timestamp, VariantId};
 use core::cell::Cell;
@@ -19,10 +20,14 @@ pub(crate) struct Moment<'p> {
 }
 
 impl coalmine::Moment for Moment<'_> {
-    /// Without a clock it is 1970, where no ramp has begun.
+    /// Without a clock it is 1970, where no ramp has begun and no signed pin is valid.
     fn now(&self) -> Timestamp {
         let nanoseconds = self.plugin.host.nanoseconds().unwrap_or(0);
         Timestamp::from_unix_millis((nanoseconds / 1_000_000).cast_signed())
+    }
+
+    fn verifier(&self) -> Option<&Verifier> {
+        Some(&self.plugin.verifier)
     }
 
     fn draw(&self) -> u128 {

@@ -9,6 +9,7 @@ use crate::host_log;
 use crate::onward::Drops;
 use coalmine::Policy;
 use coalmine::config::Canaries;
+use coalmine::pin::Verifier;
 
 /// A configuration in force. Its streams share it, and those that began under it end under it.
 #[derive(Debug)]
@@ -19,7 +20,8 @@ pub(crate) struct Plugin {
     pub(crate) evidence: Evidence,
     pub(crate) guards: Guards,
     pub(crate) drops: Drops,
-    pub(crate) guards: Guards,
+    /// Outlives a request for the sake of signed pins.
+    pub(crate) verifier: Verifier,
     pub(crate) entropy: Entropy,
     /// Whether Envoy logs at debug. Known from when the configuration was put in force: asking
     /// again would cost each request a host call.
@@ -34,7 +36,7 @@ impl Plugin {
             evidence: Evidence::of(&policy),
             guards: Guards::of(&policy),
             drops: Drops::of(&policy),
-            guards: Guards::of(&policy),
+            verifier: Verifier::of(&policy),
             entropy: Entropy::new(getrandom::fill),
             debug: host_log::at_debug(),
             policy,

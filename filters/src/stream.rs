@@ -107,6 +107,9 @@ fn route(plugin: &Plugin, context_id: u32) -> Option<(Option<String>, Option<Box
     if let Some(done) = done {
         plugin.counters.count(host, done);
     }
+    if !decision.refused.is_empty() {
+        plugin.counters.count_refusals(host, &decision);
+    }
     onward::send_on(plugin, &request, done);
     if plugin.debug {
         log(&decision);
@@ -153,4 +156,7 @@ fn over_tls(headers: &Pairs<'_>) -> bool {
 fn log(decision: &Decision<'_>) {
     let (canary, variant) = (decision.canary.name(), decision.variant_name());
     log::debug!("{canary}: {variant} ({})", decision.reason_name());
+    for cause in decision.refused.iter() {
+        log::debug!("{canary}: a pin was refused ({})", cause.word());
+    }
 }

@@ -18,6 +18,7 @@ use crate::client::{Client, Request};
 use crate::decisions::{self, Counts};
 use crate::discovery::{self, Verdict};
 use crate::envoy::{Envoy, Launch};
+use crate::refusals::{self, Refusals};
 use crate::swap;
 use crate::upstream::Upstream;
 use crate::workspace;
@@ -211,5 +212,13 @@ impl Stand {
     /// Envoy is gone.
     pub fn decisions(&self) -> Result<Counts> {
         decisions::counts(self.envoy.admin())
+    }
+
+    /// On how many requests it has refused a pin.
+    ///
+    /// # Errors
+    /// Envoy is gone.
+    pub fn refusals(&self) -> Result<Refusals> {
+        refusals::counts(self.envoy.admin())
     }
 }

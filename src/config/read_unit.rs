@@ -43,6 +43,17 @@ pub(super) fn read_pins(
     report: &mut Report<'_>,
 ) -> Option<Pins> {
     let fields = field.fields(report, &["header", "cookie", "query", "signed"])?;
+    let nowhere = ["header", "cookie", "query"]
+        .iter()
+        .all(|name| fields.get(name).is_none());
+    if let (Some(signed), true) = (fields.get("signed"), nowhere) {
+        report.error(
+            signed.key_place(),
+            "no-place",
+            "a signed pin is looked for nowhere",
+            "write where beside it: `header`, `cookie` or `query`".to_owned(),
+        );
+    }
     Some(Pins {
         header: fields
             .get("header")

@@ -3,6 +3,7 @@
 use super::amount::read_number;
 use super::fields::{Field, Report};
 use super::write;
+use crate::pin::Key;
 use base64ct::{Base64UrlUnpadded, Encoding};
 use core::fmt;
 use serde::{Serialize, Serializer};
@@ -84,6 +85,13 @@ fn read_keys(field: &Field<'_>, report: &mut Report<'_>) -> Option<Vec<(String, 
             continue;
         };
         match PublicKey::parse(text) {
+            Some(key) if Key::new(&key).is_none() => report.error(
+                field.value_place(),
+                "weak-key",
+                format!("`{text}` is 32 bytes, but no key that can be trusted to verify"),
+                "it is no point of the curve in its one form, or anybody could sign with it; write the public key that `coalmine pin keygen` prints"
+                    .to_owned(),
+            ),
             Some(key) if good => keys.push((id.to_owned(), key)),
             Some(_) => {}
             None => report.error(
@@ -129,7 +137,7 @@ fn check_name(name: &str, field: &Field<'_>, report: &mut Report<'_>) -> bool {
         report.error(
             field.key_place(),
             "bad-name",
-            format!("`{name}` cannot be a key id or a subject"),
+            format!("`{}` cannot be a key id or a subject", name.escape_debug()),
             format!("use at most {MAX_NAME} bytes without control characters"),
         );
     }

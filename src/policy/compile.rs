@@ -15,6 +15,7 @@ use crate::bucket::SEPARATOR;
 use crate::config::{
     self, Canaries, Canary, NEVER, Named, Outcome, Shape, Shares, Spec, UnitSource, WhenNoUnit,
 };
+use crate::pin::{Cause, Signers};
 use regex_lite::{Regex, RegexBuilder};
 
 /// At most this many variants in a canary.
@@ -41,6 +42,7 @@ pub(super) fn compile(canaries: &Canaries) -> Policy {
     let mut hosts = Hosts::default();
     let mut compiled = Vec::with_capacity(canaries.canaries.len());
     let mut counters = 0usize;
+    let mut refusal_counters = 0usize;
     for (number, canary) in canaries.canaries.iter().enumerate() {
         for host in &canary.spec.hosts {
             for name in host_names(host, canary.namespace.as_deref()) {
@@ -48,7 +50,15 @@ pub(super) fn compile(canaries: &Canaries) -> Policy {
             }
         }
         let edge = canaries.edge;
-        let canary = compile_canary(canary, number, counters, edge);
+        let signed = canary.spec.pins.signed.as_ref();
+        let signers = signed.map(|signed| Box::new(Signers::new(signed, refusal_counters)));
+        if signers.is_some() {
+            refusal_counters = refusal_counters.saturating_add(Cause::ALL.len());
+        }
+        let canary = CanaryPolicy {
+            signers,
+            ..compile_canary(canary, number, counters, edge)
+        };
         counters = counters.saturating_add(canary.variants.len().saturating_mul(canary.reasons()));
         compiled.push(canary);
     }
@@ -58,6 +68,7 @@ pub(super) fn compile(canaries: &Canaries) -> Policy {
         canaries: compiled,
         counters,
         edge: canaries.edge,
+        refusal_counters,
     }
 }
 
@@ -172,6 +183,7 @@ fn compile_canary(
         pins,
         pin_words,
         heritage,
+        signers: None,
         rules,
         units,
         when_no_unit: spec.when_no_unit,

@@ -40,6 +40,7 @@ pub(crate) use rules::{RuleOutcome, Rules};
 
 use crate::bucket::{Position, Share};
 use crate::config::{Canaries, Evidence, WhenNoUnit};
+use crate::pin::{Cause, Signers};
 use crate::{Reason, Timestamp};
 use hosts::Hosts;
 use reads::Reads;
@@ -53,6 +54,7 @@ pub struct Policy {
     canaries: Vec<CanaryPolicy>,
     counters: usize,
     edge: bool,
+    refusal_counters: usize,
 }
 
 /// A variant of a canary, by its number in the order of names.
@@ -71,6 +73,8 @@ pub struct CanaryPolicy {
     pub(crate) pins: Vec<Slot>,
     pub(crate) pin_words: Table<PinWord>,
     pub(crate) heritage: Option<Heritage>,
+    /// Whose signatures make a pin valid; without them it is taken at its word.
+    pub(crate) signers: Option<Box<Signers>>,
     pub(crate) rules: Rules,
     pub(crate) line: Line,
     pub(crate) units: Vec<Slot>,
@@ -144,6 +148,11 @@ impl Policy {
     pub fn counters(&self) -> usize {
         self.counters
     }
+
+    /// How many counters there are of refused pins: one for each cause and canary whose pins are signed.
+    pub fn refusal_counters(&self) -> usize {
+        self.refusal_counters
+    }
 }
 
 // === impl CanaryPolicy ===
@@ -214,6 +223,26 @@ impl CanaryPolicy {
             .saturating_mul(self.reasons())
             .saturating_add(reason.index())
             .saturating_add(self.first_counter)
+    }
+
+    /// Whether a token is a valid pin here at a time, and for which variant: `Ok(None)` is `never`.
+    /// `None` if no pins are signed here.
+    pub fn judge_pin(
+        &self,
+        token: &[u8],
+        now: Timestamp,
+    ) -> Option<Result<Option<VariantId>, Cause>> {
+        let judged = self.signers.as_deref()?.judge(token, self, None, now);
+        Some(judged.map(|word| match word {
+            PinWord::Never => None,
+            PinWord::Variant(variant) => Some(variant),
+        }))
+    }
+
+    /// Which counter a refused pin counts in, from 0 to [`Policy::refusal_counters`].
+    pub fn refusal_counter(&self, cause: Cause) -> Option<usize> {
+        let signers = self.signers.as_deref()?;
+        signers.first_counter.checked_add(cause.index())
     }
 
     /// How many reasons there are here.

@@ -111,5 +111,10 @@ fn shown(decision: &Decision<'_>) -> Expected {
         }
         .to_owned(),
         issued: decision.issued.map(|unit| unit.as_str().to_owned()),
+        refused: decision
+            .refused
+            .iter()
+            .map(|cause| cause.word().to_owned())
+            .collect(),
     }
 }

@@ -5,10 +5,11 @@ use coalmine::Timestamp;
 use coalmine::bucket::{POSITIONS, Share};
 use coalmine::config::{
     Callers, Canaries, Canary, Condition, Evidence, Heritage, Inherit, IssueCookie, Named, Outcome,
-    Pins, Propagate, Protocol, RampPoint, Rule, Shape, Shares, Spec, Test, UnitSource, Variant,
-    WhenNoUnit, plugin_json, read_json,
+    Pins, Propagate, Protocol, RampPoint, Revoked, Rule, Shape, Shares, SignedPins, Spec, Test,
+    UnitSource, Variant, WhenNoUnit, plugin_json, read_json,
 };
 use coalmine_analysis::sequence::Sequence;
+use coalmine_cli::pin::{Claims, PrivateKey, mint};
 use coalmine_cli::request::RequestArgs;
 
 /// When native requests come: between the points of the ramps.
@@ -101,6 +102,13 @@ impl Random {
             query: self.one_in(2).then(|| "pin".to_owned()),
             signed: None,
         };
+        let pins = match pins != Pins::default() && self.one_in(3) {
+            true => Pins {
+                signed: Some(self.signers()),
+                ..pins
+            },
+            false => pins,
+        };
         let drawn: Vec<&str> = names
             .iter()
             .copied()
@@ -149,6 +157,51 @@ impl Random {
                     rest: self.one_in(2),
                 }),
             },
+        }
+    }
+
+    fn signers(&mut self) -> SignedPins {
+        let key = PrivateKey::from_seed(&[1; 32]).public();
+        SignedPins {
+            keys: vec![("one".to_owned(), key), ("old".to_owned(), key)],
+            required: self.one_in(2),
+            revoked: Revoked {
+                subjects: vec!["mallory".to_owned()],
+                keys: vec!["old".to_owned()],
+            },
+            // More than a test sends: an explanation has no budget.
+            verifications_per_second: Some(1_000_000),
+        }
+    }
+
+    /// What a pin says: a word, or, where pins are signed, a token, good or bad in some way.
+    fn pin(&mut self, canary: &Canary, words: &[&str]) -> String {
+        if canary.spec.pins.signed.is_none() || self.one_in(2) {
+            return self.pick(words);
+        }
+        const AGES: i64 = 4_102_444_800;
+        let claims = Claims {
+            canaries: vec![match self.one_in(8) {
+                true => "another".to_owned(),
+                false => canary.full_name(),
+            }],
+            variant: self.pick(words),
+            subject: self.pick(&["alice", "alice", "alice", "mallory"]),
+            expires: if self.one_in(8) { 1 } else { AGES },
+            not_before: self.one_in(8).then_some(AGES),
+        };
+        let kid = self.pick(&["one", "one", "one", "one", "old", "new"]);
+        let seed = if self.one_in(8) { 2 } else { 1 };
+        let token = mint(&PrivateKey::from_seed(&[seed; 32]), &kid, &claims);
+        match self.below(12) {
+            0 => format!("{token}A"),
+            1 => token.replacen('.', "..", 1),
+            // {"alg":"none","kid":"one"}
+            2 => match token.split_once('.') {
+                Some((_, rest)) => format!("eyJhbGciOiJub25lIiwia2lkIjoib25lIn0.{rest}"),
+                None => token,
+            },
+            _ => token,
         }
     }
 
@@ -352,7 +405,7 @@ impl Random {
             headers.push((name, value));
         }
         if self.one_in(6) {
-            headers.push(("x-pin".to_owned(), self.pick(&words)));
+            headers.push(("x-pin".to_owned(), self.pin(canary, &words)));
         }
         if self.one_in(4) {
             headers.push(("x-coalmine-variant".to_owned(), self.pick(&words)));
@@ -366,7 +419,7 @@ impl Random {
             cookies.push(format!("{name}={}", self.pick(&VALUES)));
         }
         if self.one_in(6) {
-            cookies.push(format!("pin={}", self.pick(&words)));
+            cookies.push(format!("pin={}", self.pin(canary, &words)));
         }
         let mut path = self.pick(&PATHS);
         for number in 0..self.below(3) {
@@ -378,7 +431,7 @@ impl Random {
                 self.pick(&QUERIES)
             };
             let value = if pin {
-                self.pick(&words)
+                self.pin(canary, &words)
             } else {
                 self.pick(&VALUES[..6])
             };

@@ -27,4 +27,5 @@ mod rules;
 mod sequence;
 mod shares;
 mod sizes;
+mod tokens;
 mod written;

@@ -19,7 +19,11 @@
 //!
 //! Expected: `variant` (`null`: no canary governs the host, and nothing else is expected), `reason`
 //! as metrics show it, `edit` of the variant header (`keep`, `replace`, `remove`; `keep` if not
-//! said), `issued` (the unit that is handed out; none if not said).
+//! said), `issued` (the unit that is handed out; none if not said), `refused` (the causes for which
+//! pins were refused; none if not said).
+//!
+//! Beside `config` there may be `tokens` by their names, written as `tokens` says; `${name}` stands for
+//! one in the path and in the values of headers.
 //!
 //! And of `baggage`: `baggage`, the one line that goes on (`null`: none does; what was sent if not
 //! said), and `dropped`, why the decision does not go on (`full`, `malformed`); both also where no
@@ -30,7 +34,9 @@
 //! would refuse it, or the case depends on an address, a time, a draw or the state of a guard, which
 //! nobody can choose there.
 
+use super::tokens;
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// A config and what it must decide.
 #[derive(Clone, Debug)]
@@ -92,6 +98,8 @@ pub(crate) struct Expected {
     pub(crate) edit: String,
     /// The unit that is handed out.
     pub(crate) issued: Option<String>,
+    /// Why pins were refused.
+    pub(crate) refused: Vec<String>,
 }
 
 impl Table {
@@ -104,7 +112,11 @@ impl Table {
             .unwrap_or_else(|error| panic!("tests/tables/{name}.json: {error}"));
         assert!(table["about"].is_string(), "{name}: no `about`");
         let cases = table["cases"].as_array();
-        let cases: Vec<Case> = cases.into_iter().flatten().map(Case::read).collect();
+        let tokens = table["tokens"].as_object().into_iter().flatten();
+        let tokens = tokens.map(|(name, entry)| (name.as_str(), tokens::token(entry)));
+        let tokens: BTreeMap<&str, String> = tokens.collect();
+        let read = |case| Case::read(case, &tokens);
+        let cases: Vec<Case> = cases.into_iter().flatten().map(read).collect();
         assert!(!cases.is_empty(), "{name}: no cases");
         Self {
             name: name.to_owned(),
@@ -115,10 +127,10 @@ impl Table {
 }
 
 impl Case {
-    fn read(case: &Value) -> Self {
-        const KNOWN: [&str; 16] = [
+    fn read(case: &Value, tokens: &BTreeMap<&str, String>) -> Self {
+        const KNOWN: [&str; 17] = [
             "name", "host", "method", "path", "headers", "source", "now", "draw", "held", "pure",
-            "variant", "reason", "edit", "issued", "baggage", "dropped",
+            "variant", "reason", "edit", "issued", "refused", "baggage", "dropped",
         ];
         for field in case.as_object().expect("a case is a map").keys() {
             assert!(
@@ -136,7 +148,7 @@ impl Case {
             assert!(case.get(field).is_some(), "{case}: no `{field}`");
         }
         let pair = |pair: &Value| match (pair[0].as_str(), pair[1].as_str()) {
-            (Some(name), Some(value)) => (bytes(name), bytes(&repeated(value))),
+            (Some(name), Some(value)) => (bytes(name), bytes(&repeated(&filled(value, tokens)))),
             _ => panic!("{case}: {pair} is not a header"),
         };
         let draw = |draw| u128::from_str_radix(draw, 16).expect("a draw is hexadecimal");
@@ -157,7 +169,7 @@ impl Case {
             name: required("name").to_owned(),
             host: text("host").map(bytes),
             method: bytes(text("method").unwrap_or("GET")),
-            path: bytes(text("path").unwrap_or("/")),
+            path: bytes(&filled(text("path").unwrap_or("/"), tokens)),
             headers,
             source: text("source").map(bytes),
             now: text("now").map(str::to_owned),
@@ -173,6 +185,12 @@ impl Case {
                 reason: required("reason").to_owned(),
                 edit: text("edit").unwrap_or("keep").to_owned(),
                 issued: text("issued").map(str::to_owned),
+                refused: case["refused"].as_array().map_or_else(Vec::new, |causes| {
+                    causes
+                        .iter()
+                        .map(|cause| cause.as_str().unwrap().to_owned())
+                        .collect()
+                }),
             }),
             baggage: Baggage { lines, dropped },
         }
@@ -193,8 +211,23 @@ fn repeated(text: &str) -> String {
     format!("{before}{}{}", parts.collect::<String>(), repeated(behind))
 }
 
+/// A text with the tokens that it names.
+fn filled(text: &str, tokens: &BTreeMap<&str, String>) -> String {
+    let mut parts = text.split("${");
+    let mut filled = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (name, rest) = part
+            .split_once('}')
+            .expect("`${` begins the name of a token");
+        let token = tokens.get(name);
+        filled.push_str(token.unwrap_or_else(|| panic!("{text}: there is no token {name}")));
+        filled.push_str(rest);
+    }
+    filled
+}
+
 /// The bytes of a text in which `\xHH` is a byte.
-fn bytes(text: &str) -> Vec<u8> {
+pub(super) fn bytes(text: &str) -> Vec<u8> {
     let mut parts = text.split("\\x");
     let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
     for part in parts {

@@ -2,9 +2,11 @@
 //!
 //! A file is a plugin config and cases of requests with what must be decided about them; `format`
 //! says how it is written. Another crate takes the list with
-//! `#[path = "../../tests/tables/mod.rs"] mod tables;` and needs `serde_json` for it.
+//! `#[path = "../../tests/tables/mod.rs"] mod tables;` and needs `serde_json`,
+//! `ed25519-dalek` and `base64ct` for it.
 
 pub(crate) mod format;
+mod tokens;
 
 use format::Table;
 
@@ -28,6 +30,9 @@ const FILES: &[(&str, &str)] = &[
     ("guard", include_str!("guard.json")),
     ("two-arms", include_str!("two-arms.json")),
     ("three-arms", include_str!("three-arms.json")),
+    ("signed", include_str!("signed.json")),
+    ("signed-required", include_str!("signed-required.json")),
+    ("signed-time", include_str!("signed-time.json")),
 ];
 
 /// All tables, read.

@@ -2,7 +2,7 @@
 //!
 //! | where | what |
 //! |---|---|
-//! | `scenarios` | what is measured, with `policies`, `request`, `bootstrap` and `policy.lua` |
+//! | `scenarios` | what is measured, with `policies`, `request`, `tokens`, `bootstrap` and `policy.lua` |
 //! | `callgrind` | one scenario on one Envoy: instructions per request |
 //! | `decide` | the decision alone, natively, by criterion |
 //! | `weight` | the module's bytes, and its memory in Envoy |
@@ -17,6 +17,7 @@ mod policies;
 mod report;
 mod request;
 mod scenarios;
+mod tokens;
 mod weight;
 
 use std::fs;

@@ -12,6 +12,7 @@
 //! | `solve` | requests made from the conditions of both policies |
 //! | `requests` | requests that are decided differently, each verified |
 //! | `unit` | short units whose position lies where it is wanted |
+//! | `tokens` | whose signed pins count otherwise |
 //! | `made` | a request that was made up, as `coalmine explain` takes it |
 
 mod flows;
@@ -23,12 +24,13 @@ mod scope;
 mod solve;
 mod strings;
 mod times;
+mod tokens;
 mod unit;
 mod users;
 
 pub use flows::Part;
 pub use made::Example;
-pub use report::{CanaryDiff, Change, Decided, Diff, Flow, Kind, Retarget, Users};
+pub use report::{CanaryDiff, Change, Decided, Diff, Flow, Kind, Retarget, Tokens, Users};
 
 use coalmine::config::Canaries;
 use coalmine::{Policy, Timestamp};
@@ -55,6 +57,7 @@ fn of_scope(scope: &Scope<'_>, at: &[Timestamp]) -> CanaryDiff {
         users,
         changes: found.changes,
         retargeted: scope.retargeted(),
+        tokens: tokens::changes(scope),
         tried: found.tried,
         exhaustive: found.exhaustive,
     }

@@ -37,6 +37,9 @@ pub struct CanaryDiff {
     pub changes: Vec<Change>,
     /// Variants of the same name that lead to another version.
     pub retargeted: Vec<Retarget>,
+    /// Whose tokens count otherwise: an example of one cannot be made up.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tokens: Vec<Tokens>,
     /// How many requests were tried in search of pins and rules.
     pub tried: usize,
     /// Whether that was every kind of request that the conditions tell apart.
@@ -119,10 +122,26 @@ pub struct Retarget {
     pub to: serde_json::Value,
 }
 
+/// Tokens of one key or one subject that count on one side alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Tokens {
+    /// The id of the key that signed them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// Whom they are for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// Whether they count now, and did not; else they did, and no longer do.
+    pub count: bool,
+}
+
 impl CanaryDiff {
     /// Whether anybody may see another version.
     pub fn moves(&self) -> bool {
-        !(self.users.is_empty() && self.changes.is_empty() && self.retargeted.is_empty())
+        !(self.users.is_empty()
+            && self.changes.is_empty()
+            && self.retargeted.is_empty()
+            && self.tokens.is_empty())
     }
 }
 

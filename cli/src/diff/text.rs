@@ -83,6 +83,14 @@ impl Page {
                 retarget.variant, retarget.from, retarget.to
             ));
         }
+        for tokens in &canary.tokens {
+            let whose = match (&tokens.key, &tokens.subject) {
+                (Some(key), _) => format!("signed with the key {key}"),
+                (None, subject) => format!("of {}", subject.as_deref().unwrap_or_default()),
+            };
+            let count = if tokens.count { "now" } else { "no longer" };
+            self.line(&format!("  pins: tokens {whose} count {count}"));
+        }
         self.line("");
     }
 

@@ -1,8 +1,10 @@
 //! What an explanation holds.
 
 use super::travel::{Baggage, Inherited};
+use crate::pin::Said;
 use coalmine::Timestamp;
 use coalmine::config::WhenNoUnit;
+use coalmine::pin::Cause;
 use serde::Serialize;
 
 /// The whole way of a request, in the order of the steps; what was not reached is not there.
@@ -70,6 +72,9 @@ pub struct Pins {
     pub looked_in: Vec<String>,
     /// The words that mean something.
     pub words: Vec<String>,
+    /// Whether they need a signature.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub signature_required: bool,
     /// What was sent.
     pub sent: Vec<Pin>,
 }
@@ -79,10 +84,19 @@ pub struct Pins {
 pub struct Pin {
     /// Where.
     pub at: String,
-    /// What it says.
+    /// What it says; of a token, the variant that it claims to pin.
     pub word: String,
-    /// Whether it is `never` or names a variant.
+    /// Whether it is `never` or names a variant, with a signature where one is needed.
     pub known: bool,
+    /// Why it counts for nothing, as in metrics: of a token, or of a word without a signature.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<&'static str>,
+    /// What else a token says of itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<Said>,
+    /// As `refused`.
+    #[serde(skip)]
+    pub cause: Option<Cause>,
 }
 
 /// A rule that was tried.

@@ -1,8 +1,9 @@
 //! The explanation for people: one paragraph for each step that was reached.
 
-use super::explanation::{Answered, Counted, Explanation, Outcome, Pins, Rule, Tried, Unit};
+use super::explanation::{Answered, Counted, Explanation, Outcome, Pin, Pins, Rule, Tried, Unit};
 use super::paint::Paint;
 use super::{line, words};
+use crate::pin::meaning;
 use coalmine::bucket::{POSITIONS, Share};
 use coalmine::config::WhenNoUnit;
 
@@ -120,6 +121,13 @@ fn pins(pins: Option<&Pins>, page: &mut Page) {
     let mut named = false;
     for pin in &pins.sent {
         let meaning = match (pin.known, pin.word.trim()) {
+            (false, _) if pin.cause.is_some() => {
+                let cause = pin.cause.map_or("", meaning);
+                format!(
+                    "which is refused ({}): {cause}",
+                    pin.refused.unwrap_or_default()
+                )
+            }
             (false, _) => format!(
                 "which is none of {}, so it counts for nothing",
                 pins.words.join(", ")
@@ -129,7 +137,10 @@ fn pins(pins: Option<&Pins>, page: &mut Page) {
             (true, _) => "which names a variant".to_owned(),
         };
         named |= pin.known;
-        let says = format!("{} says {}, {meaning}", pin.at, words::value(&pin.word));
+        let says = match &pin.token {
+            Some(token) => format!("{} has a token{}, {meaning}", pin.at, words::token(token)),
+            None => format!("{} says {}, {meaning}", pin.at, words::value(&pin.word)),
+        };
         page.step(name, &says);
         name = "";
     }
@@ -141,7 +152,8 @@ fn pins(pins: Option<&Pins>, page: &mut Page) {
         .map(String::as_str)
         .collect();
     // Behind `never` nothing is looked at.
-    let never = pins.sent.iter().any(|pin| pin.word.trim() == "never");
+    let is_never = |pin: &Pin| pin.known && pin.word.trim() == "never";
+    let never = pins.sent.iter().any(is_never);
     if !never && !not_sent.is_empty() {
         page.more(&format!("none in {}", not_sent.join(" or ")));
     }

@@ -4,10 +4,12 @@ use super::explanation::{Counted, Explanation, Outcome, Pin, Pins, Rule, Territo
 use super::travel::{Baggage, Inherited};
 use super::{next, words};
 use crate::outcome::Failure;
+use crate::pin::Said;
 use crate::request::{MadeUpMoment, MadeUpRequest, RequestArgs};
 use coalmine::arm::{Arm, Drawn};
 use coalmine::bucket::{Bucket, Position};
 use coalmine::config::{Canaries, Canary, Condition, NEVER, UNIT_COOKIE, WhenNoUnit};
+use coalmine::pin::{Cause, is_token};
 use coalmine::policy::Part;
 use coalmine::{
     Decision, HeaderEdit, Moment, Observer, Policy, Reason, Step, VariantId, decide_observed,
@@ -140,12 +142,33 @@ impl Observer for Watch<'_> {
                 self.enter(canary.name());
             }
             Step::SentVariantHeader => self.client_sent_it = true,
-            Step::Pin { at, word, known } => {
+            Step::Pin {
+                at,
+                word,
+                known,
+                refused,
+            } => {
                 if let Some(pins) = &mut self.explanation.pins {
+                    let signed = self
+                        .canary
+                        .is_some_and(|canary| canary.spec.pins.signed.is_some());
+                    // Of a token what it says is shown, and never the token: whoever has it can use it.
+                    let token = (signed && is_token(word))
+                        .then(|| Said::of(word.trim_ascii()).unwrap_or_default());
+                    if token.is_some() {
+                        let request = &mut self.explanation.request;
+                        *request = request.replace(lossy(word.trim_ascii()).as_str(), "<token>");
+                    }
                     pins.sent.push(Pin {
                         at: words::place(at),
-                        word: lossy(word),
+                        word: match &token {
+                            Some(said) => said.variant.clone().unwrap_or_default(),
+                            None => lossy(word),
+                        },
                         known,
+                        refused: refused.map(Cause::word),
+                        token,
+                        cause: refused,
                     });
                 }
             }
@@ -214,6 +237,11 @@ impl Watch<'_> {
             self.explanation.pins = Some(Pins {
                 looked_in: words::pin_places(&spec.pins),
                 words: self.names.iter().chain(&never).cloned().collect(),
+                signature_required: spec
+                    .pins
+                    .signed
+                    .as_ref()
+                    .is_some_and(|signed| signed.required),
                 sent: Vec::new(),
             });
         }

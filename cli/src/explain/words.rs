@@ -1,5 +1,6 @@
 //! Conditions, pins and units in words.
 
+use crate::pin::Said;
 use coalmine::config::{Canary, Condition, Named, Outcome, Pins, Shares, Test, UnitSource};
 use coalmine::policy::Source;
 
@@ -122,6 +123,22 @@ pub(super) fn pin_places(pins: &Pins) -> Vec<String> {
         .iter()
         .filter_map(|(kind, name)| Some(format!("{kind} {}", name.as_ref()?)))
         .collect()
+}
+
+/// What a token says of itself, behind "a token".
+pub(super) fn token(said: &Said) -> String {
+    let mut words = String::new();
+    let mut add = |before: &str, said: &Option<String>| {
+        words.extend(
+            said.as_ref()
+                .map(|said| format!(" {before} {}", value(said))),
+        );
+    };
+    add("for", &said.subject);
+    add("that pins", &said.variant);
+    add("with the key", &said.key);
+    words.extend(said.expires.map(|time| format!(" until {time}")));
+    words
 }
 
 /// Where a canary looks for the unit.

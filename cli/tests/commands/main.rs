@@ -18,6 +18,7 @@ mod istio;
 mod metrics_page;
 mod module;
 mod pages;
+mod pin;
 mod rendering;
 mod run;
 mod schema;

@@ -76,3 +76,8 @@ fn counting_responses() {
 fn the_plugin_alone() {
     check_page("plugin.md", &["reviews.yaml"], &[0, 0, 0]);
 }
+
+#[test]
+fn signed_pins() {
+    check_page("signed-pins.md", &["reviews.yaml"], &[0, 0, 1, 0]);
+}

@@ -5,6 +5,7 @@ use crate::host::Vm;
 use crate::policies::{NOW, Random};
 use coalmine::arm::Arm;
 use coalmine::config::{WhenNoUnit, plugin_json};
+use coalmine::pin::Cause;
 use coalmine::{Policy, Timestamp, decide};
 use coalmine_analysis::simulate::Watched;
 use coalmine_cli::explain::{Decided, Explanation, explain_compiled};
@@ -29,6 +30,7 @@ fn all_answers_agree() {
     let mut random = Random::new(4);
     let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
     let mut policies = policies();
+    let mut causes = BTreeSet::new();
     let (tried, mut vm) = (policies, Vm::start());
     while policies > 0 {
         if policies.is_multiple_of(POLICIES_A_HOST) {
@@ -37,7 +39,7 @@ fn all_answers_agree() {
             vm = Vm::start();
         }
         policies -= 1;
-        one_policy(&mut random, &mut vm, &mut reasons);
+        one_policy(&mut random, &mut vm, &mut reasons, &mut causes);
     }
     println!("{tried} policies with {REQUESTS} requests each: {reasons:?}");
     let seen: BTreeSet<&str> = reasons.keys().map(String::as_str).collect();
@@ -53,9 +55,20 @@ fn all_answers_agree() {
         "untouched",
     ];
     assert_eq!(seen, all.into(), "not every reason was tried");
+    // Too many tokens, and those that no budget is left for, are not among random requests.
+    let all = Cause::ALL
+        .into_iter()
+        .filter(|cause| !matches!(cause, Cause::TooMany | Cause::Budget));
+    let all: BTreeSet<String> = all.map(|cause| cause.word().to_owned()).collect();
+    assert_eq!(causes, all, "not every cause was tried");
 }
 
-fn one_policy(random: &mut Random, vm: &mut Vm, reasons: &mut BTreeMap<String, usize>) {
+fn one_policy(
+    random: &mut Random,
+    vm: &mut Vm,
+    reasons: &mut BTreeMap<String, usize>,
+    causes: &mut BTreeSet<String>,
+) {
     let mut canaries = random.canaries(1);
     canaries.edge = random.below(6) == 0;
     let canary = &canaries.canaries[0];
@@ -87,6 +100,12 @@ fn one_policy(random: &mut Random, vm: &mut Vm, reasons: &mut BTreeMap<String, u
         let said = explanation.decision.as_ref();
         let told = said.map(|said| (said.variant.clone(), said.reason.clone()));
         assert_eq!(told, decided, "{json}\n{asked:?}");
+        let pins = explanation.pins.iter().flat_map(|pins| &pins.sent);
+        let refused: BTreeSet<String> = pins
+            .filter_map(|pin| pin.refused.map(str::to_owned))
+            .collect();
+        assert_eq!(filtered.refused, refused, "{json}\n{asked:?}");
+        causes.extend(refused);
         simulated.decide(&request, now);
         let reason = told.as_ref().map_or("untouched", |(_, reason)| reason);
         let kind = reason.split(':').next().unwrap().to_owned();
@@ -165,6 +184,8 @@ struct Filtered {
     edits: Vec<String>,
     /// The arm and slice that the response was counted in.
     arm: Option<(String, String)>,
+    /// Why it refused pins.
+    refused: BTreeSet<String>,
     /// The unit that it issued.
     draw: Option<u128>,
 }
@@ -193,6 +214,7 @@ fn filter(vm: &mut Vm, asked: &RequestArgs) -> Filtered {
         counted: None,
         edits: Vec::new(),
         arm: None,
+        refused: BTreeSet::new(),
         draw: None,
     };
     for effect in vm.request(&headers) {
@@ -213,6 +235,7 @@ fn filter(vm: &mut Vm, asked: &RequestArgs) -> Filtered {
                 "coalmine_decisions" => filtered.counted = label("variant").zip(label("reason")),
                 "coalmine_responses" => filtered.arm = label("arm").zip(label("slice")),
                 "coalmine_chosen_responses" => {}
+                "coalmine_pin_refusals" => filtered.refused.extend(label("cause")),
                 other => panic!("what is {other}?"),
             }
         } else if let Some(cookie) = effect.strip_prefix("add set-cookie: ") {

@@ -1,10 +1,12 @@
 //! The decision tables: what is decided in `tests/tables` is decided in Envoy.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use coalmine::config::{Canaries, read_json};
 use coalmine_integration::decisions::{Counts, Decided, since};
 use coalmine_integration::raw;
+use coalmine_integration::refusals::{self, Refusals};
 use coalmine_manifests::File;
 use coalmine_manifests::envoy::{self as target, Options};
 
@@ -36,7 +38,7 @@ fn every_case_that_can_be_sent_is_decided_as_the_tables_say() {
 fn check(table: &Table, wrong: &mut Vec<String>) {
     let canaries = read_json(table.config.as_bytes()).unwrap();
     let setting = start(&canaries, &table.config);
-    let mut before = Counts::new();
+    let mut before = (Counts::new(), Refusals::new());
     let sendable = table.cases.iter().filter(|case| case.pure.is_none());
     for case in sendable {
         let problem = decided_otherwise(&setting, case, &mut before);
@@ -57,7 +59,11 @@ fn start(canaries: &Canaries, config: &str) -> Setting {
 }
 
 /// Sends a case, and says what came out otherwise, if anything.
-fn decided_otherwise(setting: &Setting, case: &Case, before: &mut Counts) -> Option<String> {
+fn decided_otherwise(
+    setting: &Setting,
+    case: &Case,
+    before: &mut (Counts, Refusals),
+) -> Option<String> {
     assert!(
         case.source.is_none() && case.now.is_none() && case.draw.is_none() && case.held.is_empty(),
         "{}: nobody can choose that here, so it needs `pure`",
@@ -69,8 +75,9 @@ fn decided_otherwise(setting: &Setting, case: &Case, before: &mut Counts) -> Opt
         return Some(format!("{} {}", response.status, response.text()));
     }
     let now = setting.stand.decisions().unwrap();
-    let counted = since(before, &now);
-    *before = now;
+    let refusals = setting.stand.refusals().unwrap();
+    let counted = since(&before.0, &now);
+    let last = std::mem::replace(before, (now, refusals));
     let received = response.received().unwrap();
     let header = received.all(VARIANT_HEADER);
     let baggage = received.all("baggage");
@@ -100,16 +107,24 @@ fn decided_otherwise(setting: &Setting, case: &Case, before: &mut Counts) -> Opt
         variant if variant == default.as_bytes() => &[],
         variant => &[variant],
     };
+    let refused = refusals::since(&last.1, &before.1, canary);
+    // Each cause counts once for a request, however many of its pins it is the cause of.
+    let as_told: BTreeMap<String, u64> = expected
+        .refused
+        .iter()
+        .map(|cause| (cause.clone(), 1))
+        .collect();
     let expected_count =
         Counts::from([(Decided::new(canary, &expected.variant, &expected.reason), 1)]);
     let as_expected = variant == expected.variant
         && header == saying
         && counted == expected_count
+        && refused == as_told
         && expected.issued.is_none()
         && !response.headers.contains_key("set-cookie");
     (!as_expected).then(|| {
         format!(
-            "{canary}/{variant} with {header:?}, counted {counted:?}, {:?} instead of {expected:?}",
+            "{canary}/{variant} with {header:?}, counted {counted:?} and {refused:?}, {:?} instead of {expected:?}",
             response.headers.get("set-cookie")
         )
     })

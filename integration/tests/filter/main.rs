@@ -15,6 +15,7 @@ mod decisions;
 mod evidence;
 mod examples;
 mod failure;
+mod forged;
 mod grpc;
 mod guard;
 mod hostile;

@@ -2,6 +2,7 @@
 
 use super::condition::{condition, rules};
 use super::guard::guard;
+use super::signed::signed;
 use super::travel::{inherit, propagate};
 use super::types::{Kind, Pairs, Schema};
 use coalmine::config::{API_VERSION, CANARY_KIND, NEVER};
@@ -273,6 +274,7 @@ fn pins() -> Schema {
             "query",
             Schema::filled().about("The name of a query parameter."),
         ),
+        ("signed", signed()),
     ])
     .about("Where a request may say which variant it wants, or `never` to opt out of all.")
 }

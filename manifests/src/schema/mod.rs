@@ -6,7 +6,7 @@
 //! | `condition` | what may stand in `when` |
 //! | `guard` | `guard` |
 //! | `travel` | `propagate` and `inherit` |
-//! | `guard` | `guard` |
+//! | `signed` | `pins.signed` |
 //! | `types` | what a description is made of; written out, it is JSON Schema |
 //! | `crd` | the same description as Kubernetes takes it |
 //!
@@ -18,6 +18,7 @@ mod canary;
 mod condition;
 mod crd;
 mod guard;
+mod signed;
 mod travel;
 mod types;
 

@@ -48,9 +48,16 @@ pub(super) fn measure(envoy: &Path, scenario: &Scenario, profile: Option<&Path>)
     let client = Client::new(envoy.admin().listener(LISTENER)?);
 
     let request = chosen(scenario, &client)?;
-    send(&client, &request, scenario.expected, WARM_UP)?;
+    let send = |count| {
+        send(
+            &client,
+            &with_pins(&request, scenario, count),
+            scenario.expected,
+        )
+    };
+    send(WARM_UP)?;
     instrumentation(&envoy, "on")?;
-    let sent = send(&client, &request, scenario.expected, COUNTED);
+    let sent = send(COUNTED);
     instrumentation(&envoy, "off")?;
     sent?;
 
@@ -93,7 +100,7 @@ fn chosen(scenario: &Scenario, client: &Client) -> Result<Request> {
         })
     };
     for (user, expected) in &scenario.probes {
-        send(client, &of(user), expected, 1).with_context(|| format!("asking as {user}"))?;
+        send(client, &[of(user)], expected).with_context(|| format!("asking as {user}"))?;
     }
     if scenario.user == User::Ordinary {
         return Ok(of(&request::user(0)));
@@ -119,9 +126,19 @@ fn chosen(scenario: &Scenario, client: &Client) -> Result<Request> {
     Ok(of(user))
 }
 
-/// Sends one request many times over one connection, and checks every answer.
-fn send(client: &Client, request: &Request, expected: &str, count: usize) -> Result<()> {
-    for answer in client.send_all(vec![request.clone(); count], 1)? {
+/// One request so many times, each with the next pin of the scenario.
+fn with_pins(request: &Request, scenario: &Scenario, count: usize) -> Vec<Request> {
+    if scenario.pins.is_empty() {
+        return vec![request.clone(); count];
+    }
+    let pins = scenario.pins.iter().cycle().take(count);
+    pins.map(|pin| request.clone().header(request::PIN, pin.as_str()))
+        .collect()
+}
+
+/// Sends requests over one connection, and checks every answer.
+fn send(client: &Client, requests: &[Request], expected: &str) -> Result<()> {
+    for answer in client.send_all(requests.to_vec(), 1)? {
         let (status, body) = (answer.status, answer.text());
         ensure!(
             status == 200 && body == expected,

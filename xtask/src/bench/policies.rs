@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::request;
+use super::{request, tokens};
 
 /// No canary at all.
 pub(super) fn empty() -> String {
@@ -108,6 +108,17 @@ pub(super) fn mixed_rules(count: usize) -> String {
         json!({"name": format!("rule-{number}"), "when": when, "route": "canary"})
     });
     plugin(&[canary_of_rules(rules.collect())])
+}
+
+/// The real policy where pins need a signature.
+pub(super) fn signed(verifications_per_second: u32) -> String {
+    let mut canary = real_canary("reviews", request::HOST);
+    canary["spec"]["pins"]["signed"] = json!({
+        "keys": {tokens::KID: tokens::public_key()},
+        "required": true,
+        "verificationsPerSecond": verifications_per_second,
+    });
+    plugin(&[canary])
 }
 
 fn real_canary(name: &str, host: &str) -> Value {

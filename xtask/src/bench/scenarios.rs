@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::bootstrap::{bootstrap, lua, route_on, wasm};
-use super::{policies, request};
+use super::{policies, request, tokens};
 
 /// The policy in Lua.
 const LUA: &str = include_str!("policy.lua");
@@ -34,6 +34,8 @@ pub(super) struct Scenario {
     pub(super) user: User,
     /// What it has in `baggage`, if anything.
     pub(super) baggage: Option<&'static str>,
+    /// What the pin's header says, one request after the other; none is sent if it is empty.
+    pub(super) pins: Vec<String>,
     /// The body of every answer.
     pub(super) expected: &'static str,
     /// Users and their answers that show, before anything is measured, that the config is at work.
@@ -122,6 +124,7 @@ pub(super) fn all(module: &Path) -> Vec<Scenario> {
     let many = coalmine(policies::many_canaries(500));
     let ids = ["canaries-500-stable", "canaries-500-canary"];
     all.extend(drawn(ids, "coalmine, 500 canaries", false, &many));
+    all.extend(signed(&coalmine));
     all
 }
 
@@ -164,9 +167,59 @@ fn ordinary(id: &str, title: &str, bootstrap: String) -> Scenario {
         bootstrap,
         user: User::Ordinary,
         baggage: None,
+        pins: Vec::new(),
         expected: "stable",
         probes: Vec::new(),
     }
+}
+
+/// Pins with and without a signature. More tokens than the filter keeps are new to it each time.
+fn signed(coalmine: &impl Fn(String) -> String) -> Vec<Scenario> {
+    let scenario = |id: &str, title: &str, config: String, pins: Vec<String>, expected| Scenario {
+        pins,
+        expected,
+        ..ordinary(id, title, coalmine(config))
+    };
+    let plenty = policies::signed(1_000_000);
+    let word = vec!["canary".to_owned()];
+    let plain = policies::real(request::HOST);
+    vec![
+        scenario(
+            "pin-word",
+            "coalmine, a pin that is a word",
+            plain,
+            word.clone(),
+            "canary",
+        ),
+        scenario(
+            "pin-word-refused",
+            "coalmine, a word where a signature is required",
+            plenty.clone(),
+            word,
+            "stable",
+        ),
+        scenario(
+            "pin-token-known",
+            "coalmine, a signed pin that was verified before",
+            plenty.clone(),
+            tokens::valid(1),
+            "canary",
+        ),
+        scenario(
+            "pin-token-new",
+            "coalmine, a signed pin that is new each time",
+            plenty,
+            tokens::valid(200),
+            "canary",
+        ),
+        scenario(
+            "pin-token-forged",
+            "coalmine, a forged pin over the budget",
+            policies::signed(1),
+            tokens::forged(),
+            "stable",
+        ),
+    ]
 }
 
 /// Two scenarios with one config: a user who stays, and one who is drawn.
@@ -179,6 +232,7 @@ fn drawn(ids: [&str; 2], title: &str, short: bool, bootstrap: &str) -> [Scenario
         bootstrap: bootstrap.to_owned(),
         user: User::Drawn,
         baggage: None,
+        pins: Vec::new(),
         expected,
         probes: Vec::new(),
     })
