@@ -52,7 +52,7 @@ fn sound_files() {
     check(
         "validate ../../../examples",
         "",
-        "ok: 14 canaries, 16 hosts, in 13 files\n",
+        "ok: 15 canaries, 17 hosts, in 14 files\n",
     );
     // JSON is YAML.
     let json = coalmine("render plugin sound.yaml").stdout;
