@@ -93,15 +93,17 @@ impl Setting {
         change: impl FnOnce(&mut Vec<File>, &Options),
     ) -> anyhow::Result<Self> {
         let upstreams = stand::upstreams(&mut canaries).unwrap();
-        Self::before(canaries, upstreams, choose, change)
+        Self::before(launch, canaries, upstreams, choose, change)
     }
 
     /// In front of endpoints that the canaries name.
     pub(crate) fn of_endpoints(canaries: Canaries) -> Self {
-        Self::before(canaries, Vec::new(), |_| (), |_, _| ()).unwrap()
+        let launch = Launch::new(&*BINARY);
+        Self::before(launch, canaries, Vec::new(), |_| (), |_, _| ()).unwrap()
     }
 
     fn before(
+        launch: Launch,
         canaries: Canaries,
         upstreams: Vec<Upstream>,
         choose: impl FnOnce(&mut Options),
