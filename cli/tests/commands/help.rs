@@ -128,7 +128,7 @@ fn examples_work() {
             tried += 1;
         }
     }
-    assert_eq!(tried, 61);
+    assert_eq!(tried, 62);
 }
 
 #[test]

@@ -6,6 +6,9 @@ use coalmine::config::VERIFICATIONS_PER_SECOND;
 /// The longest key id and subject.
 const LONGEST: u32 = 128;
 
+/// A key id: nothing in it can break the line of a log.
+const KEY_ID: &str = r"^[^\x00-\x1f\x7f-\x9f]{1,128}$";
+
 pub(super) fn signed() -> Schema {
     let name = || Schema::filled().most(LONGEST);
     Schema::fields(vec![
@@ -13,6 +16,7 @@ pub(super) fn signed() -> Schema {
             "keys",
             Schema {
                 min_properties: Some(1),
+                property_names: Some(Box::new(Schema::pattern(KEY_ID))),
                 ..Schema::map(public_key()).most(64)
             }
             .about("Public keys by their key id (`kid`); `coalmine pin keygen` prints one."),
