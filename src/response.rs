@@ -43,8 +43,8 @@ pub enum Grpc {
 const BROKEN: u64 = 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 23;
 
 /// The client's connection or stream broke: `DownstreamConnectionTermination`,
-/// `DownstreamRemoteReset`.
-const LEFT: u64 = 1 << 14 | 1 << 28;
+/// `DownstreamProtocolError`, `DownstreamRemoteReset`.
+const LEFT: u64 = 1 << 14 | 1 << 18 | 1 << 28;
 
 /// Switching Protocols: a WebSocket was opened.
 const SWITCHED: u64 = 101;
@@ -169,7 +169,7 @@ mod tests {
             check(200, 1 << flag | LEFT, None, "reset");
         }
         check(0, 0, None, "reset");
-        for flag in [14, 28] {
+        for flag in [14, 18, 28] {
             check(0, 1 << flag, None, "cancelled");
             check(200, 1 << flag, None, "cancelled");
             check(200, 1 << flag, Some(Grpc::Silent), "cancelled");

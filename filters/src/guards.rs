@@ -108,10 +108,18 @@ fn known(canary: &CanaryPolicy, variant: VariantId, limits: Limits, shared: bool
 // === impl Guarded ===
 
 impl Guarded {
-    /// Asks whether the variant may serve a request that begins now, in milliseconds.
-    pub(crate) fn admit(&self, host: &Host, now: u64) -> Option<Ticket> {
+    /// Asks whether the variant may serve a request that begins now, in milliseconds; `whole` if
+    /// nothing comes behind its headers.
+    pub(crate) fn admit(&self, host: &Host, now: u64, whole: bool) -> Option<Ticket> {
         self.look(host, now);
-        self.with(host, now, |guard| guard.admit(now)).flatten()
+        let admit = |guard: &mut Guard| {
+            let (mut ticket, change) = guard.admit(now);
+            if let Some(ticket) = ticket.as_mut().filter(|_| !whole) {
+                guard.untime(ticket);
+            }
+            (ticket, change)
+        };
+        self.with(host, now, admit).flatten()
     }
 
     /// The response to a request has begun.

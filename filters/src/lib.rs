@@ -13,7 +13,6 @@
 //! | `counters` | `coalmine_decisions`, by canary, variant and reason |
 //! | `evidence` | responses by arm |
 //! | `metric` | a metric of the host, and labels in its name |
-//! | `guards` | the guards: their metrics, their log lines, what workers tell each other |
 //! | `onward` | `baggage` on its way to the next hop, and `coalmine_baggage` |
 //! | `guards` | the guards: their metrics, their log lines, what workers tell each other |
 //! | `host` | the host's calls, none of which can panic |

@@ -13,6 +13,8 @@ use xxhash_rust::xxh3::xxh3_128;
 pub(crate) struct Moment<'p> {
     pub(crate) plugin: &'p Plugin,
     pub(crate) context_id: u32,
+    /// Whether the request is complete with its headers.
+    whole: bool,
     /// What the guard has given for the variant that it was asked about.
     pub(crate) ticket: Cell<Option<Ticket>>,
     /// When it was asked, in nanoseconds of the steady clock.
@@ -47,16 +49,18 @@ impl coalmine::Moment for Moment<'_> {
             return true;
         };
         self.asked.set(Some(now));
-        self.ticket.set(guard.admit(host, now / 1_000_000));
+        let ticket = guard.admit(host, now / 1_000_000, self.whole);
+        self.ticket.set(ticket);
         self.ticket.get().is_some()
     }
 }
 
 impl<'p> Moment<'p> {
-    pub(crate) fn new(plugin: &'p Plugin, context_id: u32) -> Self {
+    pub(crate) fn new(plugin: &'p Plugin, context_id: u32, whole: bool) -> Self {
         Self {
             plugin,
             context_id,
+            whole,
             ticket: Cell::default(),
             asked: Cell::default(),
         }

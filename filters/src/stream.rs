@@ -40,9 +40,10 @@ impl coalmine::Request for Request<'_> {
 impl Context for Stream {}
 
 impl HttpContext for Stream {
-    fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
+    fn on_http_request_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
         if let Some(plugin) = &self.plugin {
-            (self.set_cookie, self.watched) = route(plugin, self.context_id).unwrap_or_default();
+            (self.set_cookie, self.watched) =
+                route(plugin, self.context_id, end_of_stream).unwrap_or_default();
         }
         Action::Continue
     }
@@ -90,14 +91,18 @@ impl Drop for Stream {
 
 /// Decides a request and acts on it. Gives the value of `set-cookie` if a unit was issued, and what
 /// is to be kept if its response is watched; `None` if nothing was decided.
-fn route(plugin: &Plugin, context_id: u32) -> Option<(Option<String>, Option<Box<Watched>>)> {
+fn route(
+    plugin: &Plugin,
+    context_id: u32,
+    whole: bool,
+) -> Option<(Option<String>, Option<Box<Watched>>)> {
     let host = &plugin.host;
     let bytes = host.request_headers()?;
     let request = Request {
         headers: Pairs::parse(&bytes)?,
         host,
     };
-    let moment = Moment::new(plugin, context_id);
+    let moment = Moment::new(plugin, context_id, whole);
     let Some(decision) = decide(&plugin.policy, &request, &moment) else {
         onward::send_on(plugin, &request, None);
         return None;

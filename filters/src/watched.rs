@@ -77,7 +77,7 @@ impl Watched {
             ticket,
             began: moment.asked.get().or_else(|| host.steady_nanoseconds()),
             latency: None,
-            grpc: is_grpc(headers).then_some(Grpc::Silent),
+            grpc: asks_for_grpc(headers).then_some(Grpc::Silent),
         };
         if !done {
             watched.tell_guard(moment.plugin, Outcome::Unknown);
@@ -97,10 +97,17 @@ impl Watched {
                 guard.respond(host, ticket, now / 1_000_000);
             }
         }
+        if self.grpc.is_none() {
+            return;
+        }
+        // Any client can call its request one of gRPC: whether it was, the response says.
+        let kind = host.response_header("content-type");
+        if !kind.is_some_and(|kind| is_grpc(&kind)) {
+            self.grpc = None;
+            return;
+        }
         // A response of gRPC without a message has its status here.
-        if self.grpc == Some(Grpc::Silent)
-            && let Some(status) = host.response_header("grpc-status")
-        {
+        if let Some(status) = host.response_header("grpc-status") {
             self.grpc = Some(Grpc::parse(&status));
         }
     }
@@ -185,11 +192,14 @@ impl By {
     }
 }
 
-/// Whether a request is one of gRPC: `application/grpc`, or that with a suffix.
-fn is_grpc(headers: &Pairs<'_>) -> bool {
+/// Whether a request says that it is one of gRPC.
+fn asks_for_grpc(headers: &Pairs<'_>) -> bool {
     let mut types = headers.iter().filter(|(name, _)| *name == b"content-type");
-    let rest = types
-        .next()
-        .and_then(|(_, value)| value.strip_prefix(b"application/grpc"));
+    types.next().is_some_and(|(_, value)| is_grpc(value))
+}
+
+/// Whether a type of content is gRPC's: `application/grpc`, or that with a suffix.
+fn is_grpc(kind: &[u8]) -> bool {
+    let rest = kind.strip_prefix(b"application/grpc");
     matches!(rest, Some([] | [b'+' | b';', ..]))
 }

@@ -9,6 +9,7 @@ use crate::{Error, Problem, to_yaml};
 use coalmine::config::{Canaries, Canary};
 use coalmine::guard::State;
 use coalmine::metrics::{ENDS, EQUALS, LABELS};
+use coalmine::pin::Cause;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -122,6 +123,9 @@ fn restored(canaries: &[Canary]) -> Result<BTreeMap<(&'static str, String), Stri
         }
         if canary.spec.guard.is_some() {
             values.insert(("state", State::HalfOpen.name().to_owned()));
+        }
+        if canary.spec.pins.signed.is_some() {
+            values.extend(Cause::ALL.map(|cause| ("cause", cause.word().to_owned())));
         }
         let rules = canary.spec.rules.iter();
         values.extend(rules.map(|rule| ("reason", format!("rule:{}", rule.name))));

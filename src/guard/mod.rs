@@ -104,6 +104,8 @@ pub struct Ticket {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Waiting,
+    /// Waiting, and maybe for its client: how long that takes is no matter.
+    Untimed,
     Responding,
     /// It was late, which nothing can change.
     Failed,
@@ -251,15 +253,31 @@ impl Guard {
         (ticket, change)
     }
 
+    /// The request is not whole yet: its client sends a body, and how long that takes is not the
+    /// variant's doing. Whoever sends one slowly would open the guard otherwise. To be said right
+    /// after it was admitted.
+    pub fn untime(&mut self, ticket: &mut Ticket) {
+        if ticket.epoch != self.epoch || ticket.stage != Stage::Waiting {
+            return;
+        }
+        ticket.stage = Stage::Untimed;
+        match &mut self.phase {
+            Phase::Closed(window) => window.leave(ticket.at, ticket.at),
+            Phase::HalfOpen(round) => round.untime(),
+            Phase::Open { .. } => {}
+        }
+    }
+
     /// The response to a request has begun. While the guard is closed that counts as good until
     /// the end says otherwise, or a stream of an hour would be good an hour after the next one
     /// failed at once.
     pub fn respond(&mut self, ticket: &mut Ticket, now: u64) -> Option<Change> {
         let time = self.clock.at(now);
-        if ticket.epoch != self.epoch || ticket.stage != Stage::Waiting {
+        let waiting = ticket.stage == Stage::Waiting;
+        if ticket.epoch != self.epoch || !(waiting || ticket.stage == Stage::Untimed) {
             return None;
         }
-        let late = self.limits.is_late(ticket.at, time);
+        let late = waiting && self.limits.is_late(ticket.at, time);
         ticket.stage = if late {
             Stage::Failed
         } else {
@@ -267,10 +285,12 @@ impl Guard {
         };
         match &mut self.phase {
             Phase::Closed(window) => {
-                window.leave(ticket.at, time);
+                if waiting {
+                    window.leave(ticket.at, time);
+                }
                 ticket.at = window.count(ticket.at, time, late);
             }
-            Phase::HalfOpen(round) => round.respond(late),
+            Phase::HalfOpen(round) => round.respond(waiting, late),
             Phase::Open { .. } => {}
         }
         // What counts as good for the time being proves nothing yet.
@@ -290,12 +310,16 @@ impl Guard {
             (_, Outcome::Failed) => Some(true),
             (Stage::Waiting, Outcome::Unknown) => late.then_some(true),
             (Stage::Waiting, Outcome::Good) => Some(late),
+            (Stage::Untimed, Outcome::Unknown) => None,
+            (Stage::Untimed, Outcome::Good) => Some(false),
             // Many a stream ends by the client's going away.
             (Stage::Responding, Outcome::Good | Outcome::Unknown) => Some(false),
         };
         match (&mut self.phase, ticket.stage) {
-            (Phase::Closed(window), Stage::Waiting) => {
-                window.leave(ticket.at, time);
+            (Phase::Closed(window), stage @ (Stage::Waiting | Stage::Untimed)) => {
+                if stage == Stage::Waiting {
+                    window.leave(ticket.at, time);
+                }
                 if let Some(failed) = failed {
                     window.count(ticket.at, time, failed);
                 }
@@ -305,7 +329,9 @@ impl Guard {
                     window.revoke(ticket.at, time);
                 }
             }
-            (Phase::HalfOpen(round), stage) => round.finish(stage == Stage::Waiting, failed),
+            (Phase::HalfOpen(round), Stage::Waiting) => round.finish(Some(true), failed),
+            (Phase::HalfOpen(round), Stage::Untimed) => round.finish(None, failed),
+            (Phase::HalfOpen(round), _) => round.finish(Some(false), failed),
             (Phase::Open { .. }, _) => {}
         }
         self.settle(time)

@@ -50,9 +50,14 @@ impl Round {
         true
     }
 
-    /// The response to a probe has begun.
-    pub(super) fn respond(&mut self, late: bool) {
+    /// A probe does not wait for the variant alone.
+    pub(super) fn untime(&mut self) {
         self.waiting = self.waiting.saturating_sub(1);
+    }
+
+    /// The response to a probe has begun.
+    pub(super) fn respond(&mut self, was_waiting: bool, late: bool) {
+        self.waiting = self.waiting.saturating_sub(u32::from(was_waiting));
         let count = if late {
             &mut self.failed
         } else {
@@ -61,14 +66,14 @@ impl Round {
         *count = count.saturating_add(1);
     }
 
-    /// A probe has ended, which may show nothing.
-    pub(super) fn finish(&mut self, was_waiting: bool, failed: Option<bool>) {
-        let left = if was_waiting {
-            &mut self.waiting
-        } else {
-            &mut self.responding
-        };
-        *left = left.saturating_sub(1);
+    /// A probe has ended, which may show nothing. `was_waiting` is `None` for one that was counted
+    /// nowhere meanwhile.
+    pub(super) fn finish(&mut self, was_waiting: Option<bool>, failed: Option<bool>) {
+        match was_waiting {
+            Some(true) => self.waiting = self.waiting.saturating_sub(1),
+            Some(false) => self.responding = self.responding.saturating_sub(1),
+            None => {}
+        }
         let count = match failed {
             Some(true) => &mut self.failed,
             Some(false) => &mut self.good,

@@ -2,7 +2,7 @@
 
 /// A bucket of verifications that fills with time up to what one second brings.
 ///
-/// It lives on the wall clock, since the host has no other. A jump of the clock in either direction
+/// It lives on the wall clock, which is asked for a token's times anyhow. A jump of the clock in either direction
 /// costs or brings one second's worth at most: forwards the bucket is full, backwards it goes on
 /// from the new time with what it has.
 #[derive(Clone, Copy, Debug)]

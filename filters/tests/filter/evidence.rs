@@ -152,8 +152,13 @@ fn grpc_says_more_than_http() {
     let (user, slice) = user(0..200_000);
     let mut check =
         |kind: &str, headers: &[(&str, &str)], trailers: &[(&str, &str)], class, status| {
+            let answered = match kind {
+                "application/json" => "application/json",
+                _ => "application/grpc",
+            };
+            let headers = [&[("content-type", answered)], headers].concat();
             let response = Response {
-                headers: pairs(headers),
+                headers: pairs(&headers),
                 trailers: pairs(trailers),
                 ..ok()
             };
@@ -200,6 +205,28 @@ fn grpc_says_more_than_http() {
         "ok",
         None,
     );
+}
+
+/// Any client can say that it asks for gRPC, and must not make good responses bad ones by that.
+#[test]
+fn a_response_of_http_is_one_of_http_whatever_was_asked_for() {
+    let mut vm = vm(false);
+    let (user, slice) = user(0..200_000);
+    let sent = [
+        ("x-user-id", user.as_str()),
+        ("content-type", "application/grpc"),
+    ];
+    for kind in [&[("content-type", "text/html")][..], &[]] {
+        let response = Response {
+            headers: pairs(kind),
+            ..ok()
+        };
+        let found = counted(&mut vm, &sent, response, 12);
+        let arm = "canary=shop arm=canary served=canary";
+        let expected = format!("count {arm} slice={slice} class=ok coalmine_responses");
+        assert_eq!(found[0], expected, "{kind:?}");
+        assert_eq!(found.len(), 2, "{found:?}");
+    }
 }
 
 /// A host that says nothing of a response gives no reason to fail a request.

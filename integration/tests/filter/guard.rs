@@ -116,7 +116,7 @@ fn break_and_mend(setting: &Setting, workers: u32, how: Behaviour) -> Seen {
         wait_until("it recovers in all workers", || open(setting) == 0.0);
         assert!(changes(setting, "half-open") >= 1.0);
         assert!(changes(setting, "closed") >= 1.0);
-        assert!(changes(setting, "open") >= f64::from(workers.min(1)));
+        assert!(changes(setting, "open") >= 1.0);
     }
     let report = load.stop().between(start, end);
     let errors = report
@@ -150,7 +150,6 @@ fn a_guard_spares_users_a_variant_that_fails() {
         let with = break_and_mend(&guarded, 1, how);
         let rate = |seen: &Seen| seen.errors as f64 / seen.requests as f64;
         assert!(rate(&with) < rate(&without) / 2.0, "{how:?}");
-        assert!(with.until_open.is_some());
         let opened = lines(&guarded, "responses failed in 5s, more than 20%");
         assert!(!opened.is_empty(), "{how:?}");
         assert!(

@@ -34,5 +34,6 @@ mod sockets;
 #[path = "../../../tests/tables/mod.rs"]
 mod tables;
 mod travel;
+mod uploads;
 mod watched;
 mod websocket;
