@@ -150,6 +150,9 @@ fn a_guard_spares_users_a_variant_that_fails() {
         let with = break_and_mend(&guarded, 1, how);
         let rate = |seen: &Seen| seen.errors as f64 / seen.requests as f64;
         assert!(rate(&with) < rate(&without) / 2.0, "{how:?}");
+        // Ten have to fail; others are under way before anybody sees that it is open.
+        let until_open = with.until_open.unwrap();
+        assert!((5..150).contains(&until_open), "{how:?}: {until_open}");
         let opened = lines(&guarded, "responses failed in 5s, more than 20%");
         assert!(!opened.is_empty(), "{how:?}");
         assert!(
