@@ -9,6 +9,7 @@ use futures_lite::stream;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Bytes, Frame};
+use hyper::header::CONTENT_TYPE;
 use hyper::header::HeaderValue;
 use hyper::{Response, StatusCode};
 
@@ -86,6 +87,8 @@ impl Behaviour {
             Self::Grpc(status) => {
                 let headers = answer.headers_mut();
                 headers.insert("grpc-status", HeaderValue::from(u16::from(status)));
+                let kind = HeaderValue::from_static("application/grpc");
+                headers.insert(CONTENT_TYPE, kind);
             }
             Self::Slow(time) => tokio::time::sleep(time).await,
             Self::Reset => return Err(io::ErrorKind::ConnectionReset.into()),

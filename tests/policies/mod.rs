@@ -125,14 +125,13 @@ impl Random {
                 true
             }
         });
-        let mut hosts = vec![format!("h{number}")];
-        hosts.extend(self.one_in(3).then(|| format!("h{number}.other")));
-        hosts.extend(self.one_in(3).then(|| format!("*.w{number}")));
+        // The same for every policy of a number, so that a proxy's routes are for all of them.
+        let hosts = ["h#", "h#.other", "*.w#"].map(|host| host.replace('#', &number.to_string()));
         Canary {
             name: format!("c{number}"),
             namespace: self.one_in(2).then(|| "ns".to_owned()),
             spec: Spec {
-                hosts,
+                hosts: hosts.into(),
                 service: None,
                 protocol: Protocol::default(),
                 variants: variants.collect(),
