@@ -3,6 +3,7 @@
 
 use crate::host::Host;
 use crate::metric::{Label, Metric};
+use coalmine::metrics::Metric as Name;
 use coalmine::{Decision, Policy};
 
 /// The counters of a policy.
@@ -25,10 +26,11 @@ impl Counters {
         if let Some(counter) = self.decisions.get(decision.counter()) {
             counter.count(host, || {
                 format!(
-                    "{}{}{}coalmine_decisions",
+                    "{}{}{}{}",
                     Label("canary", decision.canary.name()),
                     Label("variant", decision.variant_name()),
                     Label("reason", decision.reason_name()),
+                    Name::Decisions.name(),
                 )
             });
         }
@@ -43,7 +45,7 @@ impl Counters {
                 counter.count(host, || {
                     let canary = Label("canary", decision.canary.name());
                     let cause = Label("cause", cause.word());
-                    format!("{canary}{cause}coalmine_pin_refusals")
+                    format!("{canary}{cause}{}", Name::PinRefusals.name())
                 });
             }
         }

@@ -4,6 +4,7 @@
 use crate::host::Host;
 use crate::metric::{Label, Metric};
 use coalmine::arm::{Arm, Drawn, SLICES};
+use coalmine::metrics::Metric as Name;
 use coalmine::policy::CanaryPolicy;
 use coalmine::response::{Class, Grpc};
 use coalmine::{Policy, Reason, VariantId};
@@ -112,13 +113,16 @@ impl Evidence {
                 let [canary, arm, served] = labels();
                 let slice = Label("slice", drawn.slice);
                 let class = Label("class", counted.class.name());
-                format!("{canary}{arm}{served}{slice}{class}coalmine_responses")
+                format!(
+                    "{canary}{arm}{served}{slice}{class}{}",
+                    Name::Responses.name()
+                )
             });
         }
         if let Some(latency) = counted.latency {
             row.latency.record(host, latency, || {
                 let [canary, arm, served] = labels();
-                format!("{canary}{arm}{served}coalmine_latency_milliseconds")
+                format!("{canary}{arm}{served}{}", Name::Latency.name())
             });
         }
         if let Some(Grpc::Status(status)) = counted.grpc
@@ -127,7 +131,10 @@ impl Evidence {
             metric.count(host, || {
                 let [canary, arm, served] = labels();
                 let status = Label("grpc_status", status);
-                format!("{canary}{arm}{served}{status}coalmine_grpc_responses")
+                format!(
+                    "{canary}{arm}{served}{status}{}",
+                    Name::GrpcResponses.name()
+                )
             });
         }
     }
@@ -147,11 +154,12 @@ impl Evidence {
         if let Some(metric) = metric {
             metric.count(host, || {
                 format!(
-                    "{}{}{}{}coalmine_chosen_responses",
+                    "{}{}{}{}{}",
                     Label("canary", policy.name()),
                     Label("variant", policy.variant_name(served)),
                     Label("choice", choice.name()),
                     Label("class", class.name()),
+                    Name::ChosenResponses.name(),
                 )
             });
         }

@@ -10,6 +10,7 @@
 use crate::host::Host;
 use crate::metric::{Label, Metric};
 use coalmine::guard::{Change, Counts, Guard, Limits, Outcome, State, Ticket};
+use coalmine::metrics::Metric as Name;
 use coalmine::policy::CanaryPolicy;
 use coalmine::{Policy, VariantId};
 use core::cell::{Cell, RefCell};
@@ -168,7 +169,7 @@ impl Guarded {
         if let Some(metric) = metric {
             metric.count(host, || {
                 let state = Label("state", state.name());
-                format!("{}{state}coalmine_guard_changes", self.labels())
+                format!("{}{state}{}", self.labels(), Name::GuardChanges.name())
             });
         }
         self.count_open(host, state != State::Closed);
@@ -208,7 +209,7 @@ impl Guarded {
     /// Counts it among the open ones, or no more.
     fn count_open(&self, host: &Host, open: bool) {
         if self.counted.replace(open) != open {
-            let name = || format!("{}coalmine_guard_open", self.labels());
+            let name = || format!("{}{}", self.labels(), Name::GuardOpen.name());
             self.open.add(host, if open { 1 } else { -1 }, name);
         }
     }

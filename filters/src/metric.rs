@@ -5,6 +5,7 @@
 //! that the companion writes into its bootstrap.
 
 use crate::host::Host;
+use coalmine::metrics::{ENDS, EQUALS};
 use core::cell::Cell;
 use core::fmt;
 use proxy_wasm::types::MetricType;
@@ -66,6 +67,6 @@ impl Metric {
 
 impl<V: fmt::Display> fmt::Display for Label<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}=.={};.;", self.0, self.1)
+        write!(f, "{}{EQUALS}{}{ENDS}", self.0, self.1)
     }
 }

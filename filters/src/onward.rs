@@ -4,6 +4,7 @@ use crate::host::Host;
 use crate::metric::{Label, Metric};
 use crate::plugin::Plugin;
 use coalmine::baggage::{BaggageEdit, Dropped};
+use coalmine::metrics::Metric as Name;
 use coalmine::{Decision, Policy, Request};
 
 /// The counters of a policy: one for each canary and cause.
@@ -25,7 +26,7 @@ impl Drops {
             counter.count(host, || {
                 let canary = Label("canary", decision.canary.name());
                 let outcome = Label("outcome", dropped.name());
-                format!("{canary}{outcome}coalmine_baggage")
+                format!("{canary}{outcome}{}", Name::Baggage.name())
             });
         }
     }
