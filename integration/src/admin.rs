@@ -16,7 +16,9 @@ pub struct Admin {
 }
 
 impl Admin {
-    pub(crate) fn new(address: SocketAddr) -> Self {
+    /// Of the Envoy that has it at this address.
+    #[must_use]
+    pub fn new(address: SocketAddr) -> Self {
         Self {
             address,
             client: Client::new(address),

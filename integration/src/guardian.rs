@@ -12,17 +12,29 @@ use anyhow::{Context, Result};
 
 /// Watches over one process until dropped.
 #[derive(Debug)]
-pub(crate) struct Guardian {
+pub struct Guardian {
     shell: Child,
 }
 
 impl Guardian {
     /// Kills `pid` and removes its `folder` as soon as this process is gone.
     pub(crate) fn of(pid: u32, folder: &Path) -> Result<Self> {
-        const SCRIPT: &str = r#"read -r _; kill -KILL "$1"; rm -r -- "$2""#;
+        Self::start(&pid.to_string(), Some(folder))
+    }
+
+    /// Kills the process group that `leader` leads as soon as this process is gone.
+    ///
+    /// # Errors
+    /// There is no shell.
+    pub fn of_group(leader: u32) -> Result<Self> {
+        Self::start(&format!("-{leader}"), None)
+    }
+
+    fn start(target: &str, folder: Option<&Path>) -> Result<Self> {
+        const SCRIPT: &str = r#"read -r _; kill -KILL "$1"; test -z "$2" || rm -r -- "$2""#;
         let shell = Command::new("sh")
-            .args(["-c", SCRIPT, "guardian", &pid.to_string()])
-            .arg(folder)
+            .args(["-c", SCRIPT, "guardian", target])
+            .args(folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

@@ -12,6 +12,7 @@
 //! | [`admin`] | Envoy's admin interface: readiness, listeners, stats |
 //! | [`upstream`] | a small HTTP server that reports what it received |
 //! | [`behaviour`] | how an upstream fails |
+//! | [`guardian`] | a child process that may not outlive this one |
 //! | [`relay`] | a service that calls the next one, and hands baggage on |
 //! | [`client`] | requests over kept connections, with headers of any bytes |
 //! | [`raw`] | bytes as they are onto a socket, for hostile requests |
@@ -34,7 +35,7 @@ pub mod decisions;
 pub mod discovery;
 pub mod envoy;
 pub mod envoy_binary;
-mod guardian;
+pub mod guardian;
 pub mod load;
 pub mod prometheus;
 pub mod python;

@@ -1,0 +1,149 @@
+//! A whole mesh: a cluster with Istio's kinds, istiod, and what proxies need to join.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use coalmine_integration::workspace;
+use serde_json::{Value, json};
+
+use crate::cluster::Cluster;
+use crate::istiod::{Istiod, NAMESPACE};
+use crate::kubectl::Kubectl;
+use crate::programs::Programs;
+use crate::service::eventually;
+
+const ESTABLISHED_WITHIN: Duration = Duration::from_secs(60);
+
+/// What a mesh is made of, beyond what each has.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Whether it has the kinds of the Gateway API.
+    pub gateway_api: bool,
+    /// More of the mesh config, by its fields.
+    pub mesh_config: Option<Value>,
+}
+
+/// A running mesh; all of it ends when it is dropped.
+#[derive(Debug)]
+pub struct Mesh {
+    /// What it was started from.
+    pub programs: Programs,
+    /// Where its processes keep their files.
+    pub folder: PathBuf,
+    /// Where all logs are; they stay when the mesh is gone.
+    pub logs: PathBuf,
+    /// The root of its certificates, as PEM.
+    pub root_certificate: String,
+    /// The control plane.
+    pub istiod: Istiod,
+    /// The API server.
+    pub cluster: Cluster,
+}
+
+impl Mesh {
+    /// Starts a mesh, with its files in `target/istio/<name>/`, which no other may use.
+    ///
+    /// # Errors
+    /// Something does not get ready; the message has the end of its log.
+    pub fn start(
+        programs: Programs,
+        name: &str,
+        options: &Options,
+        progress: &dyn Fn(&str),
+    ) -> Result<Self> {
+        let place = workspace::target_dir().join("istio").join(name);
+        if place.exists() {
+            fs::remove_dir_all(&place)
+                .with_context(|| format!("cannot empty {}", place.display()))?;
+        }
+        let (folder, logs) = (place.join("data"), place.join("logs"));
+        fs::create_dir_all(&folder)?;
+        fs::create_dir_all(&logs)?;
+        progress("starting etcd and the API server");
+        let cluster = Cluster::start(&programs, &folder, &logs)?;
+        let kubectl = &cluster.kubectl;
+        progress("applying Istio's kinds");
+        apply_kinds(
+            kubectl,
+            &programs
+                .istio_source
+                .join("manifests/charts/base/files/crd-all.gen.yaml"),
+        )?;
+        if options.gateway_api {
+            apply_kinds(
+                kubectl,
+                &programs.gateway_api_source.join("config/crd/standard"),
+            )?;
+        }
+        kubectl.apply(&base().to_string())?;
+        progress("starting istiod");
+        let istiod = Istiod::start(&programs, kubectl, &mesh_config(options), &folder, &logs)?;
+        let root_certificate = istiod.root_certificate(kubectl)?;
+        Ok(Self {
+            programs,
+            folder,
+            logs,
+            root_certificate,
+            istiod,
+            cluster,
+        })
+    }
+
+    /// `istioctl` against this mesh.
+    #[must_use]
+    pub fn istioctl(&self) -> Kubectl {
+        Kubectl::new(&self.programs.istioctl, self.cluster.kubeconfig())
+    }
+
+    /// Makes a namespace.
+    ///
+    /// # Errors
+    /// It is there already.
+    pub fn namespace(&self, name: &str) -> Result<()> {
+        let kubectl = &self.cluster.kubectl;
+        kubectl.run(&["create", "namespace", name], "").map(drop)
+    }
+}
+
+/// The root namespace, and a limit to what sidecars see: their own namespace. Each opens the ports
+/// of the services that it sees on the same address, this machine's.
+fn base() -> Value {
+    json!({"apiVersion": "v1", "kind": "List", "items": [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
+        {
+            "apiVersion": "networking.istio.io/v1",
+            "kind": "Sidecar",
+            "metadata": {"name": "default", "namespace": NAMESPACE},
+            "spec": {"egress": [{"hosts": ["./*"]}]},
+        },
+    ]})
+}
+
+fn mesh_config(options: &Options) -> Value {
+    let mut config = json!({"rootNamespace": NAMESPACE, "enablePrometheusMerge": false});
+    let more = options.mesh_config.as_ref().and_then(Value::as_object);
+    for (field, value) in more.into_iter().flatten() {
+        config[field] = value.clone();
+    }
+    config
+}
+
+/// Creates definitions: for `kubectl apply` they are too long to be kept in an annotation.
+fn apply_kinds(kubectl: &Kubectl, path: &Path) -> Result<()> {
+    let path = path.display().to_string();
+    kubectl.run(&["create", "-f", &path], "")?;
+    let wait = [
+        "wait",
+        "--for",
+        "condition=Established",
+        "--timeout",
+        "60s",
+        "crd",
+        "--all",
+    ];
+    eventually("Istio's kinds", ESTABLISHED_WITHIN, || {
+        kubectl.run(&wait, "").map(drop)
+    })
+}

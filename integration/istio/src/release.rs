@@ -1,0 +1,74 @@
+//! Which Istio, which Kubernetes, and the Envoy that belongs to it.
+//!
+//! Istio publishes no release tags as Go modules, so each line is a commit of its release branch.
+
+use anyhow::{Result, bail};
+
+/// The environment variable that chooses the line of Istio.
+pub const VARIABLE: &str = "COALMINE_ISTIO";
+
+/// Kubernetes' version, which `integration/istio/go/kubernetes` pins.
+pub const KUBERNETES: &str = "1.37.2";
+
+/// One line of Istio.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Release {
+    /// Its minor version.
+    pub line: &'static str,
+    /// The folder with its go.mod, in `integration/istio/go`.
+    pub module: &'static str,
+    /// The Envoy that its agents are made for, as `envoy_binary` takes it.
+    pub envoy: &'static str,
+}
+
+/// Every line that the tests can run on; the last is the default.
+pub const RELEASES: [Release; 1] = [Release {
+    line: "1.31",
+    module: "istio-1.31",
+    envoy: "1.39",
+}];
+
+/// The line that [`VARIABLE`] asks for, else the newest.
+///
+/// # Errors
+/// No such line.
+pub fn wanted() -> Result<&'static Release> {
+    let [.., newest] = &RELEASES;
+    match std::env::var(VARIABLE) {
+        Ok(asked) if !asked.is_empty() => of_line(&asked),
+        _ => Ok(newest),
+    }
+}
+
+/// The release of a minor version.
+///
+/// # Errors
+/// No such line.
+pub fn of_line(asked: &str) -> Result<&'static Release> {
+    let found = RELEASES.iter().find(|release| release.line == asked);
+    let Some(release) = found else {
+        let known: Vec<&str> = RELEASES.iter().map(|release| release.line).collect();
+        bail!(
+            "no Istio {asked} here; {VARIABLE} takes one of {}",
+            known.join(", ")
+        );
+    };
+    Ok(release)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_known_or_the_error_names_those_that_are() {
+        for release in &RELEASES {
+            assert_eq!(of_line(release.line).unwrap(), release);
+        }
+        let problem = of_line("1.2").unwrap_err().to_string();
+        assert!(
+            problem.contains("1.2") && problem.contains("1.31"),
+            "{problem}"
+        );
+    }
+}

@@ -1,0 +1,206 @@
+//! A program that runs until it is ended, with all that it has started.
+//!
+//! Each has a process group of its own, so that the Envoy of an agent ends with its agent, and a
+//! guardian that ends the group when this process is gone, however it went.
+
+use std::fs::{self, File};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use coalmine_integration::guardian::Guardian;
+use rustix::process::{Pid, Signal, kill_process_group};
+
+/// Between two looks at something that takes a fraction of a second.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// How long a SIGTERM may take before SIGKILL follows.
+const STOP_WITHIN: Duration = Duration::from_secs(10);
+
+/// A running program; it is killed when dropped.
+#[derive(Debug)]
+pub struct Service {
+    name: String,
+    child: Child,
+    log: PathBuf,
+    _guardian: Guardian,
+}
+
+impl Service {
+    /// Starts it, with what it writes appended to a log.
+    ///
+    /// # Errors
+    /// The log cannot be written, or there is no such program.
+    pub fn start(name: &str, command: &mut Command, log: &Path) -> Result<Self> {
+        let open = || File::options().create(true).append(true).open(log);
+        let output = open().with_context(|| format!("cannot write {}", log.display()))?;
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(output.try_clone()?)
+            .stderr(output)
+            .process_group(0)
+            .spawn()
+            .with_context(|| format!("cannot start {name}"))?;
+        let guardian = Guardian::of_group(child.id())?;
+        Ok(Self {
+            name: name.to_owned(),
+            child,
+            log: log.to_owned(),
+            _guardian: guardian,
+        })
+    }
+
+    /// Waits until `ready` says so.
+    ///
+    /// # Errors
+    /// The program has ended, or is not ready in time; the message has the end of its log.
+    pub fn wait_until(&mut self, within: Duration, mut ready: impl FnMut() -> bool) -> Result<()> {
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                bail!(
+                    "{} ended before it was ready ({status}):\n{}",
+                    self.name,
+                    self.tail()
+                );
+            }
+            if ready() {
+                return Ok(());
+            }
+            if begun.elapsed() > within {
+                bail!(
+                    "{} was not ready within {within:?}:\n{}",
+                    self.name,
+                    self.tail()
+                );
+            }
+            std::thread::sleep(LOOK_AGAIN);
+        }
+    }
+
+    /// Its process, which leads a group of the same number.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it has written so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        let bytes = fs::read(&self.log).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Asks it to end, and waits.
+    pub fn stop(mut self) {
+        self.signal(Signal::TERM);
+        let begun = Instant::now();
+        while begun.elapsed() < STOP_WITHIN {
+            if matches!(self.child.try_wait(), Ok(Some(_)) | Err(_)) {
+                break;
+            }
+            std::thread::sleep(LOOK_AGAIN);
+        }
+        // What is left of the group ends in drop.
+    }
+
+    fn signal(&self, signal: Signal) {
+        let group = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        if let Some(group) = group {
+            let _ = kill_process_group(group, signal);
+        }
+    }
+
+    fn tail(&self) -> String {
+        let log = self.log();
+        let lines: Vec<&str> = log.lines().collect();
+        let end = lines
+            .get(lines.len().saturating_sub(25)..)
+            .unwrap_or_default();
+        format!(
+            "{}\n(all of it is in {})",
+            end.join("\n"),
+            self.log.display()
+        )
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // Without a wait before it, the group has this number still, even if its leader is gone.
+        self.signal(Signal::KILL);
+        let _ = self.child.wait();
+    }
+}
+
+/// Waits until something is so.
+///
+/// # Errors
+/// It is not so in time; the message says what was waited for, and why it was not so.
+pub fn eventually<T>(
+    what: &str,
+    within: Duration,
+    mut attempt: impl FnMut() -> Result<T>,
+) -> Result<T> {
+    let begun = Instant::now();
+    loop {
+        match attempt() {
+            Ok(value) => return Ok(value),
+            Err(problem) if begun.elapsed() > within => {
+                return Err(problem.context(format!("{what}: not within {within:?}")));
+            }
+            Err(_) => std::thread::sleep(LOOK_AGAIN),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> (Command, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        (command, folder)
+    }
+
+    #[test]
+    fn what_a_service_started_ends_with_it() {
+        let (mut command, folder) = shell("sleep 600 & echo $! ; wait");
+        let log = folder.path().join("log");
+        let mut service = Service::start("a shell", &mut command, &log).unwrap();
+        let said = || fs::read_to_string(&log).unwrap_or_default();
+        service
+            .wait_until(Duration::from_secs(5), || said().ends_with('\n'))
+            .unwrap();
+        let grandchild = Path::new("/proc").join(said().trim());
+        assert!(grandchild.exists());
+        drop(service);
+        let gone = || {
+            // Its parent is gone, so it may stay as a zombie where nobody collects it.
+            let state = fs::read_to_string(grandchild.join("stat")).unwrap_or_default();
+            (state.is_empty() || state.contains(") Z "))
+                .then_some(())
+                .context(state)
+        };
+        eventually("the end of sleep", Duration::from_secs(5), gone).unwrap();
+    }
+
+    #[test]
+    fn the_end_of_a_service_is_told_with_its_log() {
+        let (mut command, folder) = shell("echo no config; exit 3");
+        let log = folder.path().join("log");
+        let mut service = Service::start("a shell", &mut command, &log).unwrap();
+        let problem = service
+            .wait_until(Duration::from_secs(5), || false)
+            .unwrap_err();
+        let problem = problem.to_string();
+        assert!(
+            problem.contains("no config") && problem.contains("exit status: 3"),
+            "{problem}"
+        );
+    }
+}
