@@ -20,8 +20,20 @@ pub fn coalmine() -> Result<PathBuf> {
 }
 
 fn build() -> Result<PathBuf> {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    // A cargo that runs tests tells them about their package, and dependencies that look at these
+    // variables (ring) would be compiled anew each time.
+    for (name, _) in std::env::vars_os() {
+        let of_a_package = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_"];
+        if of_a_package
+            .iter()
+            .any(|prefix| name.to_string_lossy().starts_with(prefix))
+        {
+            cargo.env_remove(name);
+        }
+    }
     // Asked for its messages, cargo says where it leaves the program.
-    let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let output = cargo
         .args(["build", "--package", "coalmine-cli", "--bin", "coalmine"])
         .args(["--message-format", "json-render-diagnostics"])
         .current_dir(workspace::root())

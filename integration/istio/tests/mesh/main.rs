@@ -1,0 +1,8 @@
+//! Coalmine in a real Istio.
+//!
+//! One program, because it is linked once and its tests share both cores. Tests share a mesh where
+//! they can, each in namespaces of its own, and have their own where they change what others see.
+//! `COALMINE_ISTIO` chooses the Istio, `COALMINE_ENVOY` another Envoy than the one it was made for.
+
+mod path;
+mod setting;

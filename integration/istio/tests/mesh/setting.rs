@@ -1,0 +1,117 @@
+//! What every test on Istio begins with: a mesh, the module in a registry, and the command.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::{LazyLock, OnceLock};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use coalmine::config::Canaries;
+use coalmine::diagnostic::any_error;
+use coalmine::yaml::{self, Source};
+use coalmine_integration::client::{Client, Request};
+use coalmine_integration::registry::Registry;
+use coalmine_integration::{command, workspace};
+use coalmine_istio::mesh::{Mesh, Options};
+use coalmine_istio::programs::Programs;
+use coalmine_istio::release;
+use coalmine_istio::service::eventually;
+
+/// How long a change may take to arrive on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A registry with the module, for the tests of this process.
+static REGISTRY: LazyLock<Registry> = LazyLock::new(|| Registry::start().unwrap());
+
+/// Starts a mesh of this name; what takes long says so.
+pub(crate) fn mesh(name: &str, options: &Options) -> Mesh {
+    let begun = Instant::now();
+    let say = |line: &str| eprintln!("{:5.1} s  {name}: {line}", begun.elapsed().as_secs_f64());
+    let programs = Programs::ensure(release::wanted().unwrap(), &say).unwrap();
+    let mesh = Mesh::start(programs, name, options, &say).unwrap();
+    say("it stands");
+    mesh
+}
+
+/// Where the module is, with its digest: `coalmine module push` has pushed it.
+pub(crate) fn module() -> &'static str {
+    static PUSHED: OnceLock<String> = OnceLock::new();
+    PUSHED.get_or_init(|| push(&workspace::module_path(), "coalmine:test").unwrap())
+}
+
+/// Pushes a module to the registry of these tests, and gives its address with the digest.
+pub(crate) fn push(module: &Path, name: &str) -> Result<String> {
+    let reference = format!("{}/{name}", REGISTRY.address());
+    let module = module.display().to_string();
+    let out = coalmine(&["module", "push", &reference, "--module", &module], "")?;
+    Ok(out.trim().to_owned())
+}
+
+/// The canaries of a YAML text.
+pub(crate) fn read(text: &str) -> Canaries {
+    let sources = [Source {
+        name: "canary.yaml".to_owned(),
+        text: text.to_owned(),
+    }];
+    let (canaries, found) = yaml::read(&sources);
+    assert!(!any_error(&found), "{found:#?}");
+    canaries
+}
+
+/// Runs `coalmine` with this on its standard input, and gives its standard output.
+pub(crate) fn coalmine(arguments: &[&str], input: &str) -> Result<String> {
+    let output = attempt(arguments, input)?;
+    let out = String::from_utf8_lossy(&output.stdout).into_owned();
+    if !output.status.success() {
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        bail!("coalmine {} failed:\n{complaint}{out}", arguments.join(" "));
+    }
+    Ok(out)
+}
+
+/// Runs `coalmine`, whatever comes of it.
+pub(crate) fn attempt(arguments: &[&str], input: &str) -> Result<Output> {
+    static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| command::coalmine().unwrap());
+    let file = tempfile::NamedTempFile::new()?;
+    std::fs::write(file.path(), input)?;
+    Command::new(&*PROGRAM)
+        .args(arguments)
+        .stdin(file.reopen()?)
+        .output()
+        .context("cannot start coalmine")
+}
+
+/// What `coalmine render istio` makes of canaries, with the module of these tests.
+pub(crate) fn rendered(canaries: &str, options: &[&str]) -> String {
+    let arguments = ["render", "istio", "-", "--module", module()];
+    coalmine(&[&arguments[..], options].concat(), canaries).unwrap()
+}
+
+/// The requests that go through one listener of a proxy.
+pub(crate) fn client(port: u16) -> Client {
+    Client::new(SocketAddr::from(([127, 0, 0, 1], port)))
+}
+
+/// Who answers a request; an error if it is not a 200 of an upstream.
+pub(crate) fn served_by(client: &Client, request: &Request) -> Result<String> {
+    let answer = client.send(request)?;
+    if answer.status != 200 {
+        bail!("{} {}", answer.status, answer.text());
+    }
+    Ok(answer.served_by().to_owned())
+}
+
+/// Waits until a request is answered by this version.
+pub(crate) fn wait_for(client: &Client, request: &Request, version: &str) -> Duration {
+    let begun = Instant::now();
+    eventually(&format!("an answer of {version}"), PATIENCE, || {
+        let name = served_by(client, request)?;
+        if name != version {
+            bail!("{name} answered");
+        }
+        Ok(())
+    })
+    .unwrap();
+    begun.elapsed()
+}
