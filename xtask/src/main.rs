@@ -8,6 +8,7 @@ mod demo;
 mod dist;
 mod envoy;
 mod golden;
+mod istio;
 mod module;
 mod setup;
 mod step;
@@ -38,6 +39,7 @@ enum Task {
     Module(module::Module),
     Envoy(envoy::Envoy),
     Golden(golden::Golden),
+    Istio(istio::Istio),
     Test(test::Test),
     Bench(bench::Bench),
 }
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         Task::Module(task) => task.run(),
         Task::Envoy(task) => task.run(),
         Task::Golden(task) => task.run(),
+        Task::Istio(task) => task.run(),
         Task::Test(task) => task.run(),
         Task::Bench(task) => task.run(),
     };

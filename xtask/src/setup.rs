@@ -12,6 +12,7 @@ use std::process::{Command, ExitCode};
 use anyhow::{Result, bail};
 use clap::Args;
 use coalmine_integration::{envoy_binary, prometheus, registry};
+use coalmine_istio::{cluster, compile};
 
 use crate::envoy;
 use crate::step::Step;
@@ -53,12 +54,16 @@ pub(crate) enum Need {
     Registry,
     /// The real Prometheus.
     Prometheus,
+    /// Where Kubernetes' API server keeps its objects.
+    Etcd,
+    /// Builds Istio and Kubernetes.
+    Go,
     /// Counts instructions; for measuring only.
     Valgrind,
 }
 
 /// Everything, in the order in which it is reported.
-const NEEDS: [Need; 9] = [
+const NEEDS: [Need; 11] = [
     Need::WasmTarget,
     Need::Rustfmt,
     Need::Clippy,
@@ -67,6 +72,8 @@ const NEEDS: [Need; 9] = [
     Need::Envoy,
     Need::Registry,
     Need::Prometheus,
+    Need::Etcd,
+    Need::Go,
     Need::Valgrind,
 ];
 
@@ -112,13 +119,15 @@ impl Need {
             Self::Envoy => "Envoy",
             Self::Registry => "OCI registry",
             Self::Prometheus => "Prometheus",
+            Self::Etcd => "etcd",
+            Self::Go => "Go",
             Self::Valgrind => "valgrind",
         }
     }
 
-    /// Whether the tests cannot do without it.
+    /// Whether the tests fail without it: those on Istio are skipped where there is no Go.
     fn required(self) -> bool {
-        self != Self::Valgrind
+        !matches!(self, Self::Valgrind | Self::Go)
     }
 
     /// What is here, in words; an error says what to do about what is not.
@@ -148,6 +157,8 @@ impl Need {
             },
             Self::Registry => program(registry::PROGRAM, registry::PROGRAM),
             Self::Prometheus => program(prometheus::PROGRAM, prometheus::PROGRAM),
+            Self::Etcd => program(cluster::ETCD.0, cluster::ETCD.1),
+            Self::Go => Ok(compile::go()?.display().to_string()),
             Self::Valgrind => program("valgrind", "valgrind"),
         }
     }
@@ -179,6 +190,8 @@ impl Need {
             Self::Node => install(&["nodejs"], problem, step)?,
             Self::Registry => install(&[registry::PROGRAM], problem, step)?,
             Self::Prometheus => install(&[prometheus::PROGRAM], problem, step)?,
+            Self::Etcd => install(&[cluster::ETCD.1], problem, step)?,
+            Self::Go => return Err(problem),
             Self::Valgrind => install(&["valgrind"], problem, step)?,
             Self::BindgenRunner => runner::install(step)?,
             Self::Envoy => {

@@ -13,6 +13,8 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use coalmine_integration::{envoy_binary, workspace};
 
+use coalmine_istio::release::Release;
+
 use crate::envoy;
 use crate::step::Step;
 
@@ -53,30 +55,47 @@ impl Test {
         } else {
             vec![self.envoy.wanted()]
         };
-        let mut stages = stages::all(&envoys);
+        let mut stages = stages::all(&envoys)?;
         stages.retain(|stage| stage.fast || self.selection == Selection::All);
 
-        let logs = workspace::target_dir().join("test");
-        fs::create_dir_all(&logs).with_context(|| format!("cannot make {}", logs.display()))?;
-        let mut total = Tally::default();
-        let mut summary = Vec::new();
-        for stage in &stages {
-            let tally = run_stage(stage, &logs);
-            summary.push((&stage.title, tally));
-            total += tally;
-        }
-
-        let width = summary.iter().map(|(title, _)| title.len()).max();
-        let width = width.unwrap_or_default();
-        println!();
-        for (title, tally) in summary {
-            let verdict = if tally.failed == 0 { "ok" } else { "FAILED" };
-            println!("{verdict:6} {title:width$}  {tally}");
-        }
-        // The plain line that a script reads: nothing may follow it, nothing be added to it.
-        println!("\n{} passed, {} failed", total.passed, total.failed);
-        Ok(ExitCode::from(u8::from(total.failed > 0)))
+        run(&stages)
     }
+}
+
+/// The tests on a real Istio, as a stage.
+pub(crate) fn on_istio(release: &'static Release, envoy: &str) -> Stage {
+    stages::on_istio(release, envoy)
+}
+
+/// Runs stages one after the other, and ends with the plain line over all of them.
+///
+/// # Errors
+/// There is no place for their output.
+pub(crate) fn run(stages: &[Stage]) -> Result<ExitCode> {
+    let logs = workspace::target_dir().join("test");
+    fs::create_dir_all(&logs).with_context(|| format!("cannot make {}", logs.display()))?;
+    let mut total = Tally::default();
+    let mut summary = Vec::new();
+    for stage in stages {
+        let tally = run_stage(stage, &logs);
+        summary.push((&stage.title, tally));
+        total += tally;
+    }
+
+    let width = summary.iter().map(|(title, _)| title.len()).max();
+    let width = width.unwrap_or_default();
+    println!();
+    for (title, tally) in summary {
+        let verdict = match tally {
+            Tally { failed: 1.., .. } => "FAILED",
+            Tally { passed: 0, .. } => "skipped",
+            _ => "ok",
+        };
+        println!("{verdict:7} {title:width$}  {tally}");
+    }
+    // The plain line that a script reads: nothing may follow it, nothing be added to it.
+    println!("\n{} passed, {} failed", total.passed, total.failed);
+    Ok(ExitCode::from(u8::from(total.failed > 0)))
 }
 
 /// Runs a stage; whatever keeps it from running is a failure of it.
@@ -99,6 +118,9 @@ fn run_stage(stage: &Stage, logs: &Path) -> Tally {
 }
 
 fn attempt(stage: &Stage, step: &Step, log: &Path) -> Result<Tally> {
+    if let Some(skipped) = stage.skip.and_then(|skip| skip(step).transpose()) {
+        return skipped;
+    }
     for need in stage.needs {
         need.ensure(&stage.envoy, step)
             .context("this stage needs something that is missing")?;

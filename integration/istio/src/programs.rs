@@ -33,19 +33,15 @@ pub struct Programs {
 
 impl Programs {
     /// All of them, built where they are missing: that takes about eight minutes once on two
-    /// cores. `progress` hears a line now and then.
+    /// cores. `envoy` is a version or a path; `progress` hears a line now and then.
     ///
     /// # Errors
     /// No Go, no Python, or no way to the modules; the message says what to do.
-    pub fn ensure(release: &'static Release, progress: &dyn Fn(&str)) -> Result<Self> {
+    pub fn ensure(release: &'static Release, envoy: &str, progress: &dyn Fn(&str)) -> Result<Self> {
         let kubernetes = kubernetes();
         let istio = istio(release);
         let kube = kubernetes.ensure(progress)?;
         let bin = istio.ensure(progress)?;
-        let envoy = std::env::var(envoy_binary::VARIABLE)
-            .ok()
-            .filter(|asked| !asked.is_empty());
-        let envoy = envoy.unwrap_or_else(|| release.envoy.to_owned());
         Ok(Self {
             release,
             kube_apiserver: kube.join("kube-apiserver"),
@@ -53,17 +49,10 @@ impl Programs {
             pilot_discovery: bin.join("pilot-discovery"),
             pilot_agent: bin.join("pilot-agent"),
             istioctl: bin.join("istioctl"),
-            envoy: envoy_binary::ensure(&envoy, progress)?,
+            envoy: envoy_binary::ensure(envoy, progress)?,
             istio_source: istio.source_of("istio.io/istio", progress)?,
             gateway_api_source: istio.source_of("sigs.k8s.io/gateway-api", progress)?,
         })
-    }
-
-    /// Whether nothing would have to be built.
-    #[must_use]
-    pub fn are_built(release: &Release) -> bool {
-        let built = |module: Module| module.programs().is_ok_and(|folder| folder.is_dir());
-        built(kubernetes()) && built(istio(release))
     }
 }
 

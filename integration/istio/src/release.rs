@@ -1,8 +1,9 @@
 //! Which Istio, which Kubernetes, and the Envoy that belongs to it.
 //!
-//! Istio publishes no release tags as Go modules, so each line is a commit of its release branch.
+//! Istio publishes no release tags as Go modules, so each is a commit of its main branch.
 
 use anyhow::{Result, bail};
+use coalmine_integration::envoy_binary;
 
 /// The environment variable that chooses the line of Istio.
 pub const VARIABLE: &str = "COALMINE_ISTIO";
@@ -13,7 +14,7 @@ pub const KUBERNETES: &str = "1.37.2";
 /// One line of Istio.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Release {
-    /// Its minor version.
+    /// What it is called here: its minor version, and when in that line it was.
     pub line: &'static str,
     /// The folder with its go.mod, in `integration/istio/go`.
     pub module: &'static str,
@@ -37,6 +38,16 @@ pub fn wanted() -> Result<&'static Release> {
     match std::env::var(VARIABLE) {
         Ok(asked) if !asked.is_empty() => of_line(&asked),
         _ => Ok(newest),
+    }
+}
+
+impl Release {
+    /// The Envoy that it is tried with: what `COALMINE_ENVOY` asks for, else its own.
+    #[must_use]
+    pub fn wanted_envoy(&self) -> String {
+        let asked = std::env::var(envoy_binary::VARIABLE).ok();
+        let asked = asked.filter(|asked| !asked.is_empty());
+        asked.unwrap_or_else(|| self.envoy.to_owned())
     }
 }
 

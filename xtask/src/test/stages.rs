@@ -4,6 +4,9 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 use coalmine_integration::envoy_binary;
+use coalmine_istio::compile;
+use coalmine_istio::programs::Programs;
+use coalmine_istio::release::{self, Release};
 
 use super::tally::Tally;
 use crate::bench;
@@ -23,9 +26,16 @@ pub(crate) struct Stage {
     pub(crate) needs: &'static [Need],
     /// The Envoy it uses, if it uses one: a version or a path.
     pub(crate) envoy: String,
+    /// The Istio it uses, if it uses one.
+    pub(crate) istio: &'static str,
+    /// Whether it is left out on this machine.
+    pub(crate) skip: Option<Skip>,
     /// What it does.
     pub(crate) work: Work,
 }
+
+/// Gives what is left out of a stage, if this machine cannot run it, and says why.
+type Skip = fn(&Step) -> Result<Option<Tally>>;
 
 /// What a stage does, and what is counted.
 #[derive(Clone, Copy)]
@@ -39,13 +49,18 @@ pub(crate) enum Work {
 }
 
 /// Every stage, quick ones first; the tests on Envoy once for each of `envoys`.
-pub(super) fn all(envoys: &[String]) -> Vec<Stage> {
+///
+/// # Errors
+/// The environment asks for an Istio that there is not.
+pub(super) fn all(envoys: &[String]) -> Result<Vec<Stage>> {
     let default = envoys.last().map_or("", String::as_str);
     let stage = |title: &str, fast, needs, work| Stage {
         title: title.to_owned(),
         fast,
         needs,
         envoy: default.to_owned(),
+        istio: "",
+        skip: None,
         work,
     };
     let wasm_clippy: &[Need] = &[Need::Clippy, Need::WasmTarget];
@@ -97,8 +112,12 @@ pub(super) fn all(envoys: &[String]) -> Vec<Stage> {
             Need::Prometheus,
         ],
         envoy: envoy.clone(),
+        istio: "",
+        skip: None,
         work: Work::Tests(tests_envoy),
     }));
+    let istio = release::wanted()?;
+    stages.push(on_istio(istio, istio.envoy));
     stages.push(stage(
         "the release",
         false,
@@ -106,7 +125,42 @@ pub(super) fn all(envoys: &[String]) -> Vec<Stage> {
         Work::Own(release),
     ));
     stages.push(stage("budgets", false, counting, Work::Own(bench::stage)));
-    stages
+    Ok(stages)
+}
+
+/// The tests on a real Istio with this Envoy.
+pub(super) fn on_istio(release: &'static Release, envoy: &str) -> Stage {
+    Stage {
+        title: format!("tests on Istio {} with Envoy {envoy}", release.line),
+        fast: false,
+        needs: &[
+            Need::WasmTarget,
+            Need::Envoy,
+            Need::Registry,
+            Need::Prometheus,
+            Need::Etcd,
+        ],
+        envoy: envoy.to_owned(),
+        istio: release.line,
+        skip: Some(without_go),
+        work: Work::Tests(tests_istio),
+    }
+}
+
+/// Istio and Kubernetes are built from source: where that is impossible, their tests are left out.
+fn without_go(step: &Step) -> Result<Option<Tally>> {
+    let Err(problem) = compile::go() else {
+        return Ok(None);
+    };
+    step.note(&format!("skipped: {problem:#}"));
+    let mut list = native_cargo();
+    list.args(["test", "--package", "coalmine-istio", "--", "--list"]);
+    let listed = step.run(&mut list)?.required()?;
+    let tests = listed.lines().filter(|line| line.ends_with(": test"));
+    Ok(Some(Tally {
+        ignored: u64::try_from(tests.count())?,
+        ..Tally::default()
+    }))
 }
 
 /// All packages but the module, which makes sense on wasm32 only.
@@ -128,7 +182,10 @@ fn clippy(_: &Stage, _: &Step) -> Result<Command> {
 fn native_tests(_: &Stage, _: &Step) -> Result<Command> {
     let mut command = native_cargo();
     command.arg("test").args(NATIVE);
-    command.args(["--exclude", "coalmine-integration", "--no-fail-fast"]);
+    for on_real_things in ["coalmine-integration", "coalmine-istio"] {
+        command.args(["--exclude", on_real_things]);
+    }
+    command.arg("--no-fail-fast");
     Ok(command)
 }
 
@@ -206,6 +263,18 @@ fn tests_envoy(stage: &Stage, step: &Step) -> Result<Command> {
         ])
         .env("COALMINE_HOSTILE", "40000")
         .env("COALMINE_RESPONSES", "100000")
+        .env(envoy_binary::VARIABLE, &stage.envoy);
+    Ok(command)
+}
+
+fn tests_istio(stage: &Stage, step: &Step) -> Result<Command> {
+    module::build(step).context("these tests run the module")?;
+    let release = release::of_line(stage.istio)?;
+    Programs::ensure(release, &stage.envoy, &|line| step.say(line))?;
+    let mut command = native_cargo();
+    command
+        .args(["test", "--package", "coalmine-istio", "--no-fail-fast"])
+        .env(release::VARIABLE, stage.istio)
         .env(envoy_binary::VARIABLE, &stage.envoy);
     Ok(command)
 }

@@ -1,3 +1,5 @@
+// Istio's control plane, agent and command at one commit of its main branch: the last before 1.31
+// was branched off. Istio publishes no release tags as Go modules.
 module coalmine.invalid/istio
 
 go 1.26.0

@@ -28,7 +28,8 @@ static REGISTRY: LazyLock<Registry> = LazyLock::new(|| Registry::start().unwrap(
 pub(crate) fn mesh(name: &str, options: &Options) -> Mesh {
     let begun = Instant::now();
     let say = |line: &str| eprintln!("{:5.1} s  {name}: {line}", begun.elapsed().as_secs_f64());
-    let programs = Programs::ensure(release::wanted().unwrap(), &say).unwrap();
+    let release = release::wanted().unwrap();
+    let programs = Programs::ensure(release, &release.wanted_envoy(), &say).unwrap();
     let mesh = Mesh::start(programs, name, options, &say).unwrap();
     say("it stands");
     mesh
