@@ -122,7 +122,12 @@ fn base() -> Value {
 }
 
 fn mesh_config(options: &Options) -> Value {
-    let mut config = json!({"rootNamespace": NAMESPACE, "enablePrometheusMerge": false});
+    let mut config = json!({
+        "rootNamespace": NAMESPACE,
+        "enablePrometheusMerge": false,
+        // Into the log of each proxy.
+        "accessLogFile": "/dev/stdout",
+    });
     let more = options.mesh_config.as_ref().and_then(Value::as_object);
     for (field, value) in more.into_iter().flatten() {
         config[field] = value.clone();

@@ -6,10 +6,12 @@ use std::process::{Command, Output};
 use std::sync::{LazyLock, OnceLock};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use coalmine::config::Canaries;
 use coalmine::diagnostic::any_error;
 use coalmine::yaml::{self, Source};
+use coalmine_cli::explain::explain_request;
+use coalmine_cli::request::RequestArgs;
 use coalmine_integration::client::{Client, Request};
 use coalmine_integration::registry::Registry;
 use coalmine_integration::{command, workspace};
@@ -17,6 +19,8 @@ use coalmine_istio::mesh::{Mesh, Options};
 use coalmine_istio::programs::Programs;
 use coalmine_istio::release;
 use coalmine_istio::service::eventually;
+use coalmine_manifests::prometheus::istio_stat_tags;
+use serde_json::json;
 
 /// How long a change may take to arrive on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -33,6 +37,19 @@ pub(crate) fn mesh(name: &str, options: &Options) -> Mesh {
     let mesh = Mesh::start(programs, name, options, &say).unwrap();
     say("it stands");
     mesh
+}
+
+/// A mesh for all tests that keep to namespaces of their own. Its proxies make labels of metrics.
+pub(crate) fn shared() -> &'static Mesh {
+    static SHARED: LazyLock<Mesh> = LazyLock::new(|| {
+        let mesh_config = json!({"defaultConfig": {"extraStatTags": istio_stat_tags()}});
+        let options = Options {
+            gateway_api: true,
+            mesh_config: Some(mesh_config),
+        };
+        mesh("shared", &options)
+    });
+    &SHARED
 }
 
 /// Where the module is, with its digest: `coalmine module push` has pushed it.
@@ -58,6 +75,15 @@ pub(crate) fn read(text: &str) -> Canaries {
     let (canaries, found) = yaml::read(&sources);
     assert!(!any_error(&found), "{found:#?}");
     canaries
+}
+
+/// What the command says about a request: the variant, and why.
+pub(crate) fn explained(canaries: &Canaries, request: &RequestArgs) -> (String, String) {
+    let decision = explain_request(canaries, request)
+        .unwrap()
+        .decision
+        .unwrap();
+    (decision.variant, decision.reason)
 }
 
 /// Runs `coalmine` with this on its standard input, and gives its standard output.
@@ -94,22 +120,21 @@ pub(crate) fn client(port: u16) -> Client {
     Client::new(SocketAddr::from(([127, 0, 0, 1], port)))
 }
 
-/// Who answers a request; an error if it is not a 200 of an upstream.
-pub(crate) fn served_by(client: &Client, request: &Request) -> Result<String> {
-    let answer = client.send(request)?;
-    if answer.status != 200 {
-        bail!("{} {}", answer.status, answer.text());
-    }
-    Ok(answer.served_by().to_owned())
-}
+/// So many that all workers of a proxy are met, and that two versions without a route that tells
+/// them apart do not pass for one.
+const CONNECTIONS: usize = 16;
 
-/// Waits until a request is answered by this version.
+/// Waits until a request is answered by this version, whichever worker of the proxy it meets.
 pub(crate) fn wait_for(client: &Client, request: &Request, version: &str) -> Duration {
     let begun = Instant::now();
-    eventually(&format!("an answer of {version}"), PATIENCE, || {
-        let name = served_by(client, request)?;
-        if name != version {
-            bail!("{name} answered");
+    eventually(&format!("answers of {version}"), PATIENCE, || {
+        for answer in client.send_on_each(CONNECTIONS, request)? {
+            let (status, name) = (answer.status, answer.served_by());
+            ensure!(
+                status == 200 && name == version,
+                "{status} {name} {}",
+                answer.text()
+            );
         }
         Ok(())
     })
