@@ -23,11 +23,20 @@ pub struct Release {
 }
 
 /// Every line that the tests can run on; the last is the default.
-pub const RELEASES: [Release; 1] = [Release {
-    line: "1.31",
-    module: "istio-1.31",
-    envoy: "1.39",
-}];
+pub const RELEASES: [Release; 2] = [
+    // Days after 1.30 was branched off.
+    Release {
+        line: "1.31-early",
+        module: "istio-1.31-early",
+        envoy: "1.38",
+    },
+    // The last before 1.31 was branched off.
+    Release {
+        line: "1.31",
+        module: "istio-1.31",
+        envoy: "1.39",
+    },
+];
 
 /// The line that [`VARIABLE`] asks for, else the newest.
 ///
