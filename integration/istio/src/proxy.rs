@@ -6,7 +6,7 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
@@ -20,8 +20,16 @@ use crate::mesh::Mesh;
 use crate::ports;
 use crate::service::Service;
 
-/// Where the agent keeps the modules that it has fetched; Istio has no option for it.
+/// Where the agent keeps the modules that it has fetched; Istio has no option for it. In a cluster
+/// each agent has a file system of its own. Agents that share the folder write the same files, and
+/// an Envoy may read one that another's agent has half written.
 const FETCHED_MODULES: &str = "/var/lib/istio/data";
+
+/// Gives what follows a folder of its own at [`FETCHED_MODULES`], in its own mount namespace.
+const OWN_FOLDER: &str = r#"
+place=$1 folder=$2; shift 2
+mkdir -p "$place" 2>/dev/null || { mount -t tmpfs none /var/lib && mkdir -p "$place"; } || exit
+mount --bind "$folder" "$place" && exec "$@""#;
 
 const READY_WITHIN: Duration = Duration::from_secs(60);
 
@@ -93,7 +101,6 @@ impl Launch {
             namespace,
             ..
         } = self;
-        fetched_modules()?;
         let [admin, status, envoy_status, metrics] = ports::some()?;
         let id = format!("{namespace}.{name}");
         let folder = mesh.folder.join("proxies").join(&id);
@@ -119,8 +126,15 @@ impl Launch {
         for (setting, value) in self.proxy_config.as_object().into_iter().flatten() {
             config[setting] = value.clone();
         }
-        let mut command = Command::new(&mesh.programs.pilot_agent);
+        let modules = folder.join("modules");
+        fs::create_dir_all(&modules)?;
+        let mut command = Command::new("unshare");
         command
+            .arg("--mount")
+            .args((!rustix::process::geteuid().is_root()).then_some("--map-root-user"))
+            .args(["sh", "-c", OWN_FOLDER, "sh", FETCHED_MODULES])
+            .arg(&modules)
+            .arg(&mesh.programs.pilot_agent)
             .arg("proxy")
             .arg(match role {
                 Role::Sidecar => "sidecar",
@@ -160,6 +174,7 @@ impl Launch {
             id: format!("{name}.{namespace}"),
             admin: Admin::new(local(admin)),
             status: local(status),
+            modules,
             service,
         })
     }
@@ -189,6 +204,7 @@ pub struct Proxy {
     pub admin: Admin,
     /// Where the agent shows the metrics of itself and of its Envoy.
     pub status: SocketAddr,
+    modules: PathBuf,
     service: Service,
 }
 
@@ -197,6 +213,16 @@ impl Proxy {
     #[must_use]
     pub fn log(&self) -> String {
         self.service.log()
+    }
+
+    /// The file of a module that Envoy was told to load, from here: the agent and its Envoy see the
+    /// folder of fetched modules under another name.
+    #[must_use]
+    pub fn module_file(&self, told: &str) -> PathBuf {
+        let inside = told
+            .trim_start_matches(FETCHED_MODULES)
+            .trim_start_matches('/');
+        self.modules.join(inside)
     }
 
     /// Ends it at once.
@@ -246,19 +272,4 @@ fn template(mesh: &Mesh) -> Result<PathBuf> {
         fs::write(&path, text.replace("{{ .wildcard }}", "{{ .localhost }}"))?;
     }
     Ok(path)
-}
-
-fn fetched_modules() -> Result<()> {
-    let folder = Path::new(FETCHED_MODULES);
-    let writable = || {
-        fs::create_dir_all(folder)?;
-        fs::write(folder.join(".coalmine"), "")?;
-        fs::remove_file(folder.join(".coalmine"))
-    };
-    writable().with_context(|| {
-        format!(
-            "Istio's agent keeps modules in {FETCHED_MODULES} and nowhere else; make it yours once: \
-             sudo install -d -o $(id -u) {FETCHED_MODULES}"
-        )
-    })
 }

@@ -227,7 +227,7 @@ fn runs_the_very_module(proxy: &Proxy) {
         let file = file.and_then(|rest| rest.split('"').next().map(str::to_owned));
         file.ok_or_else(|| anyhow::anyhow!("no module from a file in {text}"))
     });
-    let fetched = fs::read(file.unwrap()).unwrap();
+    let fetched = fs::read(proxy.module_file(&file.unwrap())).unwrap();
     let built = fs::read(workspace::module_path()).unwrap();
     assert_eq!(Sha256::digest(fetched), Sha256::digest(built));
     let digest = module().split_once("@sha256:").unwrap().1;
