@@ -268,6 +268,6 @@ fn the_pages_commands_run() {
         assert_eq!(lines.len(), expected, "{page}");
         assert!(fs::read_dir(folder.path().join("out")).unwrap().count() > 0);
     };
-    check("istio.md", 6);
+    check("istio.md", 9);
     check("istio-envoyfilter.md", 2);
 }

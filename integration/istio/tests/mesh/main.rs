@@ -5,6 +5,7 @@
 //! `COALMINE_ISTIO` chooses the Istio, `COALMINE_ENVOY` another Envoy than the one it was made for.
 
 mod metrics;
+mod page;
 mod path;
 mod setting;
 mod two_meshes;

@@ -58,9 +58,14 @@ pub(crate) fn module() -> &'static str {
     PUSHED.get_or_init(|| push(&workspace::module_path(), "coalmine:test").unwrap())
 }
 
+/// Where the registry of these tests is.
+pub(crate) fn registry() -> SocketAddr {
+    REGISTRY.address()
+}
+
 /// Pushes a module to the registry of these tests, and gives its address with the digest.
 pub(crate) fn push(module: &Path, name: &str) -> Result<String> {
-    let reference = format!("{}/{name}", REGISTRY.address());
+    let reference = format!("{}/{name}", registry());
     let module = module.display().to_string();
     let out = coalmine(&["module", "push", &reference, "--module", &module], "")?;
     Ok(out.trim().to_owned())
