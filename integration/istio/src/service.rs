@@ -179,14 +179,52 @@ mod tests {
         let grandchild = Path::new("/proc").join(said().trim());
         assert!(grandchild.exists());
         drop(service);
-        let gone = || {
-            // Its parent is gone, so it may stay as a zombie where nobody collects it.
-            let state = fs::read_to_string(grandchild.join("stat")).unwrap_or_default();
-            (state.is_empty() || state.contains(") Z "))
-                .then_some(())
-                .context(state)
-        };
-        eventually("the end of sleep", Duration::from_secs(5), gone).unwrap();
+        eventually("the end of sleep", Duration::from_secs(5), || {
+            gone(&grandchild)
+        })
+        .unwrap();
+    }
+
+    /// This test is two processes: the one with the variable starts a service and is then killed.
+    #[test]
+    fn a_service_ends_with_a_process_that_is_killed() {
+        const LOG: &str = "COALMINE_TEST_LOG";
+        let script = "sleep 600 & echo $! ; wait";
+        if let Some(log) = std::env::var_os(LOG) {
+            let (mut command, _folder) = shell(script);
+            let _service = Service::start("a shell", &mut command, Path::new(&log)).unwrap();
+            std::thread::sleep(Duration::from_secs(600));
+        }
+        let (_, folder) = shell(script);
+        let log = folder.path().join("log");
+        let name = "service::tests::a_service_ends_with_a_process_that_is_killed";
+        let mut process = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", name])
+            .env(LOG, &log)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let grandchild = eventually("a grandchild", Duration::from_secs(10), || {
+            let said = fs::read_to_string(&log)?;
+            let pid = said.strip_suffix('\n').context("nothing yet")?;
+            Ok(Path::new("/proc").join(pid))
+        })
+        .unwrap();
+        assert!(grandchild.exists());
+        process.kill().unwrap();
+        process.wait().unwrap();
+        eventually("the end of sleep", Duration::from_secs(5), || {
+            gone(&grandchild)
+        })
+        .unwrap();
+    }
+
+    /// Whether a process has ended; where nobody collects it, it stays as a zombie.
+    fn gone(process: &Path) -> Result<()> {
+        let state = fs::read_to_string(process.join("stat")).unwrap_or_default();
+        (state.is_empty() || state.contains(") Z "))
+            .then_some(())
+            .context(state)
     }
 
     #[test]
