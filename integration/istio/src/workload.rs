@@ -1,4 +1,5 @@
-//! A service with some versions: servers on this machine, and what Kubernetes and Istio know of them.
+//! A service with some versions: servers on this machine, and what Kubernetes and Istio know of
+//! them; and the gateway in front of it.
 
 use anyhow::Result;
 use coalmine_integration::upstream::Upstream;
@@ -75,4 +76,23 @@ impl Workload {
             },
         })
     }
+}
+
+/// A Gateway for every host, on loopback, at the proxy whose workload has the label `app` with the
+/// Gateway's name.
+#[must_use]
+pub fn gateway(namespace: &str, name: &str, port: u16) -> Value {
+    json!({
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "Gateway",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {
+            "selector": {"app": name},
+            "servers": [{
+                "bind": "127.0.0.1",
+                "port": {"number": port, "name": "http", "protocol": "HTTP"},
+                "hosts": ["*"],
+            }],
+        },
+    })
 }

@@ -11,7 +11,7 @@ use coalmine_istio::mesh::{Mesh, Options};
 use coalmine_istio::ports;
 use coalmine_istio::programs::Programs;
 use coalmine_istio::proxy::{Launch, Proxy, Role};
-use coalmine_istio::workload::Workload;
+use coalmine_istio::workload::{Workload, gateway};
 use coalmine_manifests::prometheus::istio_stat_tags;
 use serde_json::json;
 
@@ -51,7 +51,9 @@ impl Playground {
         let [inside, edge] = ports::some()?;
         let workload = Workload::start(NAMESPACE, SERVICE, inside, &["v1", "v2"])?;
         mesh.cluster.kubectl.apply(&workload.objects())?;
-        mesh.cluster.kubectl.apply(&gateway(edge))?;
+        mesh.cluster
+            .kubectl
+            .apply(&gateway(NAMESPACE, "edge", edge).to_string())?;
         Ok(Self {
             sidecar: Launch::new(Role::Sidecar, NAMESPACE, "client").start(&mesh)?,
             _gateway: Launch::new(Role::Router, NAMESPACE, "edge").start(&mesh)?,
@@ -133,21 +135,4 @@ fn push(registry: &Registry) -> Result<String> {
         );
     }
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
-}
-
-fn gateway(port: u16) -> String {
-    json!({
-        "apiVersion": "networking.istio.io/v1",
-        "kind": "Gateway",
-        "metadata": {"name": "edge", "namespace": NAMESPACE},
-        "spec": {
-            "selector": {"app": "edge"},
-            "servers": [{
-                "bind": "127.0.0.1",
-                "port": {"number": port, "name": "http", "protocol": "HTTP"},
-                "hosts": ["*"],
-            }],
-        },
-    })
-    .to_string()
 }

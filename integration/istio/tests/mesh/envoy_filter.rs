@@ -6,7 +6,7 @@ use coalmine_integration::workspace;
 use coalmine_istio::ports;
 use coalmine_istio::proxy::{Launch, Proxy, Role};
 use coalmine_istio::service::eventually;
-use coalmine_istio::workload::Workload;
+use coalmine_istio::workload::{Workload, gateway};
 use serde_json::json;
 
 use crate::setting::{self, PATIENCE, coalmine, module};
@@ -115,19 +115,7 @@ fn a_canary_by_patches_alone() {
 }
 
 fn at_the_gateway(port: u16) -> String {
-    let gateway = json!({
-        "apiVersion": "networking.istio.io/v1",
-        "kind": "Gateway",
-        "metadata": {"name": "edge", "namespace": NAMESPACE},
-        "spec": {
-            "selector": {"app": "edge"},
-            "servers": [{
-                "bind": "127.0.0.1",
-                "port": {"number": port, "name": "http", "protocol": "HTTP"},
-                "hosts": ["*"],
-            }],
-        },
-    });
+    let gateway = gateway(NAMESPACE, "edge", port);
     let routes = json!({
         "apiVersion": "networking.istio.io/v1",
         "kind": "VirtualService",

@@ -13,7 +13,7 @@ use coalmine_istio::mesh::{Mesh, Options};
 use coalmine_istio::ports;
 use coalmine_istio::proxy::{Launch, Proxy, Role};
 use coalmine_istio::service::eventually;
-use coalmine_istio::workload::Workload;
+use coalmine_istio::workload::{Workload, gateway};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -45,7 +45,9 @@ fn what_explain_says_happens_at_the_gateway_and_in_the_sidecar() {
     for workload in &workloads {
         kubectl.apply(&workload.objects()).unwrap();
     }
-    kubectl.apply(&gateway(edge).to_string()).unwrap();
+    kubectl
+        .apply(&gateway(NAMESPACE, "edge", edge).to_string())
+        .unwrap();
     kubectl
         .apply(&hosts_from_outside(inside).to_string())
         .unwrap();
@@ -123,22 +125,6 @@ fn workloads(canaries: &Canaries, port: u16) -> Vec<Workload> {
         Workload::start(NAMESPACE, &canary.name, port, &versions).unwrap()
     };
     canaries.canaries.iter().map(start).collect()
-}
-
-fn gateway(port: u16) -> Value {
-    json!({
-        "apiVersion": "networking.istio.io/v1",
-        "kind": "Gateway",
-        "metadata": {"name": "edge", "namespace": NAMESPACE},
-        "spec": {
-            "selector": {"app": "edge"},
-            "servers": [{
-                "bind": "127.0.0.1",
-                "port": {"number": port, "name": "http", "protocol": "HTTP"},
-                "hosts": ["*"],
-            }],
-        },
-    })
 }
 
 /// Sidecars have routes for hosts that are services in Istio's eyes, at the ports of those.
