@@ -6,8 +6,10 @@
 
 mod envoy_filter;
 mod existing;
+mod gateway_api;
 mod metrics;
 mod page;
 mod path;
 mod setting;
 mod two_meshes;
+mod users;
