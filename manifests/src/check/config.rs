@@ -25,15 +25,7 @@ pub(super) fn check(canaries: &Canaries, plugins: &[Plugin<'_>], findings: &mut 
     let mut unread = false;
     for plugin in plugins {
         let Some(config) = &plugin.config else {
-            findings.error(
-                &plugin.at,
-                "no-config",
-                format!(
-                    "{} has no config, so its filter does nothing",
-                    plugin.object.title()
-                ),
-                "render it anew with `coalmine render`",
-            );
+            no_config(plugin, findings);
             continue;
         };
         match read_config(config, findings) {
@@ -56,8 +48,20 @@ pub(super) fn check(canaries: &Canaries, plugins: &[Plugin<'_>], findings: &mut 
     }
 }
 
+pub(super) fn no_config(plugin: &Plugin<'_>, findings: &mut Findings) {
+    findings.error(
+        &plugin.at,
+        "no-config",
+        format!(
+            "{} has no config, so its filter does nothing",
+            plugin.object.title()
+        ),
+        "render it anew with `coalmine render`",
+    );
+}
+
 /// What the filter would read; its own words if it refuses it.
-fn read_config(config: &Config<'_>, findings: &mut Findings) -> Option<Canaries> {
+pub(super) fn read_config(config: &Config<'_>, findings: &mut Findings) -> Option<Canaries> {
     let place = config.at.place();
     if let Some(Err(error)) = &config.text {
         findings.error(

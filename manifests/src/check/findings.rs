@@ -89,6 +89,22 @@ impl Findings {
         self.found.extend(found);
     }
 
+    /// Takes what others found.
+    pub(super) fn join(&mut self, others: Self) {
+        self.found.extend(others.found);
+        for problem in others.missing {
+            if !self.missing.contains(&problem) {
+                self.missing.push(problem);
+            }
+        }
+    }
+
+    /// Forgets what was found of this kind.
+    pub(super) fn forget(&mut self, code: &str) {
+        self.found.retain(|diagnostic| diagnostic.code != code);
+        self.missing.retain(|problem| problem.code != code);
+    }
+
     fn add(
         &mut self,
         severity: Severity,

@@ -19,6 +19,7 @@
 //! | `claims` | whether two of them are on one workload |
 //! | `config` | whether a plugin carries these canaries, and what differs |
 //! | `module` | whether its module is the one that is meant |
+//! | [`mod@survey`] | what a cluster has, and whether it agrees with itself |
 
 mod claims;
 mod condition;
@@ -32,6 +33,7 @@ mod object;
 mod plugin;
 mod routes;
 mod subsets;
+pub mod survey;
 mod table;
 mod virtual_service;
 

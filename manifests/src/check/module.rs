@@ -1,5 +1,6 @@
 //! Whether a plugin's module is the one that is meant.
 
+use super::field::Field;
 use super::findings::Findings;
 use super::plugin::Plugin;
 
@@ -12,34 +13,41 @@ pub struct Digests {
     pub file: String,
 }
 
+/// The digests that a plugin pins its module by, each with its place: that of the address first.
+pub(super) fn pinned<'p, 'n>(plugin: &'p Plugin<'n>) -> Vec<(&'p Field<'n>, &'n str)> {
+    let of_address = plugin.url.as_ref().and_then(|field| {
+        let (_, digest) = field.text()?.rsplit_once('@')?;
+        (!comes_as_file(plugin)).then_some((field, digest))
+    });
+    let sum = plugin.sha256.as_ref();
+    let sum = sum.and_then(|field| Some((field, field.text()?)));
+    of_address.into_iter().chain(sum).collect()
+}
+
+/// Says so if nothing pins a plugin's module.
+pub(super) fn unpinned(plugin: &Plugin<'_>, findings: &mut Findings) {
+    let local = address(plugin).starts_with("file://");
+    if let Some(field) = plugin.url.as_ref().filter(|_| !local)
+        && pinned(plugin).is_empty()
+    {
+        findings.warning(
+            field,
+            "unpinned-module",
+            "nothing says which module this is: another may come under the same address",
+            "pin it by its digest, as `oci://...@sha256:...`",
+        );
+    }
+}
+
 pub(super) fn check(plugin: &Plugin<'_>, digests: &Digests, findings: &mut Findings) {
-    let url = plugin
-        .url
-        .as_ref()
-        .and_then(|url| url.text())
-        .unwrap_or_default();
-    let by_file = ["http://", "https://", "file://"]
-        .iter()
-        .any(|scheme| url.starts_with(scheme));
-    let wanted = match by_file {
+    let wanted = match comes_as_file(plugin) {
         true => Some(&digests.file),
         false => digests.image.as_ref(),
     };
-    let pinned = url
-        .rsplit_once('@')
-        .filter(|_| !by_file)
-        .map(|(_, digest)| digest);
-    let sum = plugin.sha256.as_ref().and_then(|sum| sum.text());
     let Some(wanted) = wanted else {
         return;
     };
-    let given = [(&plugin.url, pinned), (&plugin.sha256, sum)];
-    let mut any = false;
-    for (field, digest) in given {
-        let (Some(field), Some(digest)) = (field, digest) else {
-            continue;
-        };
-        any = true;
+    for (field, digest) in pinned(plugin) {
         let digest = digest.strip_prefix("sha256:").unwrap_or(digest);
         let expected = wanted.strip_prefix("sha256:").unwrap_or(wanted);
         if !digest.eq_ignore_ascii_case(expected) {
@@ -54,16 +62,17 @@ pub(super) fn check(plugin: &Plugin<'_>, digests: &Digests, findings: &mut Findi
             );
         }
     }
-    if let Some(field) = plugin
-        .url
-        .as_ref()
-        .filter(|_| !any && !url.starts_with("file://"))
-    {
-        findings.warning(
-            field,
-            "unpinned-module",
-            "nothing says which module this is: another may come under the same address",
-            "pin it by its digest, as `oci://...@sha256:...`",
-        );
-    }
+    unpinned(plugin, findings);
+}
+
+fn address<'n>(plugin: &Plugin<'n>) -> &'n str {
+    let url = plugin.url.as_ref().and_then(|url| url.text());
+    url.unwrap_or_default()
+}
+
+/// Whether it is fetched as the file itself, and not as an image around it.
+fn comes_as_file(plugin: &Plugin<'_>) -> bool {
+    ["http://", "https://", "file://"]
+        .iter()
+        .any(|scheme| address(plugin).starts_with(scheme))
 }

@@ -3,6 +3,7 @@
 use super::field::Field;
 use crate::kubernetes::MANAGED_BY;
 use coalmine::Node;
+use std::collections::BTreeSet;
 
 /// One object.
 #[derive(Clone, Debug)]
@@ -18,20 +19,24 @@ pub(super) fn objects<'n>(
     documents: impl IntoIterator<Item = (usize, &'n Node)>,
 ) -> Vec<Object<'n>> {
     let mut objects: Vec<Object<'n>> = Vec::new();
+    let mut seen = BTreeSet::new();
     for (source, node) in documents {
-        add(Field::root(source, node), &mut objects);
+        add(Field::root(source, node), &mut objects, &mut seen);
     }
     objects
 }
 
-fn add<'n>(field: Field<'n>, objects: &mut Vec<Object<'n>>) {
+/// Kind, name and namespace of objects.
+type Names<'n> = BTreeSet<(&'n str, &'n str, Option<&'n str>)>;
+
+fn add<'n>(field: Field<'n>, objects: &mut Vec<Object<'n>>, seen: &mut Names<'n>) {
     let Some(kind) = field.text_at("kind") else {
         return;
     };
     // `List`, and `VirtualServiceList` as the API server gives it.
     if kind.ends_with("List") && field.get("items").is_some() {
         for item in field.items_at("items") {
-            add(item, objects);
+            add(item, objects, seen);
         }
         return;
     }
@@ -41,8 +46,7 @@ fn add<'n>(field: Field<'n>, objects: &mut Vec<Object<'n>>) {
         namespace: field.text_at("metadata.namespace"),
         field,
     };
-    let same = |known: &Object<'n>| known.is(kind, object.name, object.namespace);
-    if !objects.iter().any(same) {
+    if seen.insert((kind, object.name, object.namespace)) {
         objects.push(object);
     }
 }
