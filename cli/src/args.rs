@@ -3,7 +3,7 @@
 //! The arguments of a command stand in its own module, next to what is done with them.
 
 use crate::outcome::{Failure, Outcome};
-use crate::{diff, envoy, explain, module, pin, render, schema, shell, simulate, validate};
+use crate::{diff, envoy, explain, module, pin, render, schema, shell, simulate, status, validate};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
 use std::ffi::OsString;
@@ -55,6 +55,8 @@ pub enum Command {
     Simulate(simulate::SimulateArgs),
     /// Say who moves from an old version of canaries to a new one
     Diff(diff::DiffArgs),
+    /// Say how canaries are in a cluster: what agrees, which proxies have it, and what is wrong
+    Status(status::StatusArgs),
     /// Make keys and tokens for signed pins, look into tokens and verify them
     Pin(pin::PinArgs),
     /// Run a local Envoy in front of the variants' endpoints
@@ -81,6 +83,7 @@ impl Command {
             Self::Explain(args) => explain::explain(args),
             Self::Simulate(args) => simulate::simulate(args),
             Self::Diff(args) => diff::diff(args),
+            Self::Status(args) => status::status(args),
             Self::Pin(args) => pin::pin(args),
             Self::Envoy(args) => envoy::envoy(args),
             Self::Module(args) => module::module(args),
@@ -97,6 +100,7 @@ impl Command {
             Self::Explain(args) => args.output,
             Self::Simulate(args) => args.output,
             Self::Diff(args) => args.output,
+            Self::Status(args) => args.output,
             Self::Pin(args) => args.format(),
             Self::Module(args) => args.format(),
             Self::Render(_)

@@ -8,6 +8,7 @@
 //! | [`args`] | the arguments, with the help that people read |
 //! | [`input`] | files, folders and standard input to canaries |
 //! | [`validate`], [`render`], [`explain`], [`simulate`], [`mod@diff`] | the commands |
+//! | [`mod@status`] | how canaries are in a cluster |
 //! | [`pin`] | keys and tokens for signed pins |
 //! | [`mod@envoy`] | a local Envoy that follows its files |
 //! | [`module`] | the WebAssembly module: extract, inspect, push |
@@ -39,6 +40,7 @@ pub mod request;
 pub mod schema;
 pub mod shell;
 pub mod simulate;
+pub mod status;
 pub mod validate;
 
 use args::{Cli, Format};

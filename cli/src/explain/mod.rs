@@ -35,7 +35,7 @@ use crate::outcome::{Failure, Outcome};
 use crate::request::RequestArgs;
 use clap::Args;
 use coalmine_analysis::log::Target;
-use paint::Paint;
+pub(crate) use paint::Paint;
 use std::path::Path;
 
 const EXAMPLES: &str = "\

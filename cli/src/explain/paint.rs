@@ -6,11 +6,11 @@ use std::io;
 
 /// Whether there are colours.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Paint(bool);
+pub(crate) struct Paint(bool);
 
 impl Paint {
     /// As standard output and `NO_COLOR`, `CLICOLOR` and the like want it.
-    pub(super) fn for_stdout() -> Self {
+    pub(crate) fn for_stdout() -> Self {
         Self(AutoStream::choice(&io::stdout()) != ColorChoice::Never)
     }
 
@@ -28,12 +28,12 @@ impl Paint {
     }
 
     /// What was asked for.
-    pub(super) fn strong(self, text: &str) -> String {
+    pub(crate) fn strong(self, text: &str) -> String {
         self.with(Style::new().bold(), text)
     }
 
     /// What should not be.
-    pub(super) fn bad(self, text: &str) -> String {
+    pub(crate) fn bad(self, text: &str) -> String {
         self.with(AnsiColor::Red.on_default().bold(), text)
     }
 

@@ -1,0 +1,154 @@
+//! `coalmine status`: how canaries are in a cluster.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`cluster`] | what was read of a cluster |
+//! | [`judge`] | what is said of it: pure |
+//! | `proxies` | which proxies have which plugin |
+//! | [`report`] | what is said, for programs |
+//! | `text` | the same for people |
+//! | `read` | lists objects over the API server |
+//! | `istiod` | asks control planes about proxies |
+
+pub mod cluster;
+mod istiod;
+pub mod judge;
+mod proxies;
+mod read;
+pub mod report;
+mod text;
+
+pub use judge::{Question, judge};
+
+use crate::args::{Format, after_help};
+use crate::outcome::{Failure, NO, Outcome};
+use crate::progress;
+use crate::request::wall_clock;
+use clap::Args;
+use cluster::{Cluster, Silent};
+use coalmine_manifests::check::survey::namespaces_of_pods;
+use istiod::Way;
+use kube::Client;
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Examples:
+  coalmine status                             every canary of the cluster that kubectl would ask
+  coalmine status reviews -n bookinfo
+  coalmine status --context production --root-namespace mesh-system
+  kubectl -n istio-system port-forward deploy/istiod 15014 &
+  coalmine status --istiod http://127.0.0.1:15014
+  coalmine status -o json | jq -r '.findings[] | \"\\(.severity) \\(.about): \\(.message)\"'";
+
+/// `coalmine status`
+#[derive(Debug, Args)]
+#[command(after_help = after_help(EXAMPLES))]
+pub struct StatusArgs {
+    /// One canary, by its name or as NAMESPACE/NAME [default: all]
+    #[arg(value_name = "CANARY")]
+    pub canary: Option<String>,
+    /// The canaries of one namespace [default: of all]
+    #[arg(short, long, value_name = "NAMESPACE")]
+    pub namespace: Option<String>,
+    /// The kubeconfig [default: that of $KUBECONFIG, of ~/.kube/config, or of the pod that this runs in]
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// The context of the kubeconfig [default: its current one]
+    #[arg(long, value_name = "CONTEXT")]
+    pub context: Option<String>,
+    /// The namespace whose plugins are for the whole mesh, where istiod is as well
+    #[arg(long, value_name = "NAMESPACE", default_value = "istio-system")]
+    pub root_namespace: String,
+    /// Where istiod answers /debug/, may be repeated [default: a port is forwarded to each of its pods]
+    #[arg(long, value_name = "URL", value_parser = url)]
+    pub istiod: Vec<String>,
+    /// How to print it
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Format,
+}
+
+fn url(text: &str) -> Result<String, &'static str> {
+    match text.starts_with("http://") || text.starts_with("https://") {
+        true => Ok(text.to_owned()),
+        false => Err("an address begins with http:// or https://, like http://127.0.0.1:15014"),
+    }
+}
+
+/// Reads the cluster and says how its canaries are. Something that is wrong is an outcome, with exit
+/// code 1.
+///
+/// # Errors
+/// The kubeconfig is unusable, or the API server cannot be reached.
+pub fn status(args: &StatusArgs) -> Result<Outcome, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::cannot(format!("cannot wait for the network: {error}")))?;
+    let question = Question {
+        canary: args.canary.clone(),
+        namespace: args.namespace.clone(),
+        root_namespace: args.root_namespace.clone(),
+    };
+    let cluster = runtime.block_on(cluster(args, &question))?;
+    let status = judge(&cluster, &question, wall_clock());
+    Ok(Outcome {
+        data: args.output.print(&status, || text::text(&status))?,
+        code: if status.ok { 0 } else { NO },
+        ..Outcome::default()
+    })
+}
+
+async fn cluster(args: &StatusArgs, question: &Question) -> Result<Cluster, Failure> {
+    let spinner = progress::spinner("reading the cluster");
+    let client = read::connect(args.kubeconfig.as_deref(), args.context.as_deref()).await?;
+    let mut near: Vec<String> = args.namespace.clone().into_iter().collect();
+    if !near.contains(&args.root_namespace) {
+        near.push(args.root_namespace.clone());
+    }
+    let mut cluster = read::objects(&client, &near).await?;
+    let namespaces = namespaces_of_pods(&question.survey(&cluster));
+    read::pods(&client, &namespaces, &mut cluster).await?;
+    ask_istiods(args, &client, &mut cluster, &|doing| {
+        spinner.set_message(doing.to_owned());
+    })
+    .await;
+    spinner.finish_and_clear();
+    Ok(cluster)
+}
+
+async fn ask_istiods(
+    args: &StatusArgs,
+    client: &Client,
+    cluster: &mut Cluster,
+    progress: &dyn Fn(&str),
+) {
+    let ways = match args.istiod.as_slice() {
+        [] => istiod::pods(client, &args.root_namespace).await,
+        urls => Ok(urls.iter().cloned().map(Way::Url).collect()),
+    };
+    let ways = match ways {
+        Ok(ways) => ways,
+        Err((message, help)) => {
+            cluster.silent = Some(Silent { message, help });
+            return;
+        }
+    };
+    for way in ways {
+        match istiod::ask(&way, progress).await {
+            Ok(plane) => cluster.control_planes.push(plane),
+            Err(why) => {
+                let proxies = match args.istiod.len() {
+                    0 | 1 => "proxies are not shown",
+                    _ => "some proxies are not shown",
+                };
+                cluster.silent = Some(Silent {
+                    message: format!("{proxies}: istiod at {} {why}", way.name()),
+                    help: format!(
+                        "forward a port with `kubectl -n {} port-forward deploy/istiod 15014`, and give --istiod http://127.0.0.1:15014",
+                        args.root_namespace
+                    ),
+                });
+            }
+        }
+    }
+}
