@@ -131,6 +131,14 @@ struct Connection {
     watches: BTreeMap<String, Option<Vec<String>>>,
 }
 
+impl Connection {
+    /// The proxy of a connection like `name.namespace-7`.
+    fn proxy(&self) -> &str {
+        let id = self.connection_id.rsplit_once('-');
+        id.map_or("", |(proxy, _)| proxy)
+    }
+}
+
 /// What one control plane says.
 ///
 /// # Errors
@@ -167,8 +175,7 @@ fn assembled(synced: Vec<Synced>, connected: Option<Connected>) -> Vec<Proxy> {
     let proxies = synced.into_iter().map(|one| {
         let known = connected.as_ref().and_then(|all| {
             let mut clients = all.clients.iter();
-            // `router~10.0.0.1~name.namespace~domain-7`
-            clients.find(|client| client.connection_id.split('~').nth(2) == Some(&one.proxy))
+            clients.find(|client| client.proxy() == one.proxy)
         });
         let refused = one.resources.into_iter();
         let refused = refused.filter(|(_, resource)| !resource.last_error.is_empty());

@@ -70,7 +70,8 @@ pub fn judge(cluster: &Cluster, question: &Question, now: Timestamp) -> Status {
             }),
         }
     }
-    if canaries.is_empty() {
+    let refused = survey.carriers.iter().any(|one| one.canaries.is_none());
+    if canaries.is_empty() && !refused {
         findings.push(none_of_these(cluster, question, &survey));
     }
     let with_plugins = proxies::of(cluster, &survey.carriers, &question.root_namespace);

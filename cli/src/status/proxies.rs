@@ -78,15 +78,13 @@ fn state(proxy: &Proxy, carrier: &Carrier) -> State {
     }
 }
 
-/// Whether a resource is a plugin's: `extensions.istio.io/trafficextension/<namespace>.<name>`, or the
-/// name that we give to the one of an EnvoyFilter.
-pub(super) fn is_of(carrier: &Carrier, resource: &str) -> bool {
+/// Whether a resource is a plugin's: `extensions.istio.io/trafficextension/<namespace>.<name>`, of which
+/// a dump shows what is behind the last `/`, or the name that we give to the one of an EnvoyFilter.
+fn is_of(carrier: &Carrier, resource: &str) -> bool {
     if carrier.kind == "EnvoyFilter" {
         return resource == NAME;
     }
-    let Some((_, name)) = resource.rsplit_once('/') else {
-        return false;
-    };
+    let name = resource.rsplit('/').next().unwrap_or_default();
     let namespace = carrier.namespace.as_deref().unwrap_or_default();
     let translated = name.strip_suffix(TRANSLATED);
     let kind_fits = translated.is_none() || carrier.kind == "WasmPlugin";

@@ -131,7 +131,8 @@ fn finding(one: &Finding, paint: Paint) -> String {
         Severity::Note => "note".to_owned(),
     };
     let about = match (one.about.as_str(), one.path.as_str()) {
-        ("", _) => String::new(),
+        // Most messages about an object begin with it.
+        (about, _) if one.message.starts_with(about) => String::new(),
         (about, "") => format!("{about}: "),
         (about, path) => format!("{about}, {path}: "),
     };

@@ -11,5 +11,6 @@ mod metrics;
 mod page;
 mod path;
 mod setting;
+mod status;
 mod two_meshes;
 mod users;

@@ -8,7 +8,8 @@ use super::super::field::Field;
 use super::super::name::{self, canonical, same};
 use super::super::object::Object;
 use super::Scope;
-use coalmine::config::Canary;
+use super::restore::Restored;
+use coalmine::config::Variant;
 
 /// Where a variant's requests go.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,25 +26,26 @@ pub struct Backend {
     pub endpoints: Option<usize>,
 }
 
-pub(super) fn of(canary: &Canary, objects: &[Object<'_>], scope: &Scope<'_>) -> Vec<Backend> {
-    let whole = canary.spec.service.as_ref();
-    let variants = canary.spec.variants.iter();
-    variants
-        .map(|(variant, said)| {
-            let service = said.service.as_ref().or(whole);
-            let service = service.map(|service| name::service(service, canary));
-            let found = service
-                .as_deref()
-                .map(|service| Found::of(service, &said.labels, objects, scope));
-            Backend {
-                variant: variant.clone(),
-                service,
-                labels: said.labels.clone(),
-                there: found.as_ref().and_then(|found| found.there),
-                endpoints: found.and_then(|found| found.endpoints),
-            }
-        })
-        .collect()
+pub(super) fn of(restored: &Restored, objects: &[Object<'_>], scope: &Scope<'_>) -> Vec<Backend> {
+    let canary = &restored.canary;
+    let of_variant = |(variant, said): &(String, Variant)| {
+        let service = said.service.as_ref().or(canary.spec.service.as_ref());
+        let service = service
+            .filter(|_| restored.reached.contains(variant))
+            .map(|service| name::service(service, canary));
+        let found = service
+            .as_deref()
+            .map(|service| Found::of(service, &said.labels, objects, scope));
+        let labelled = !restored.unlabelled.contains(variant);
+        Backend {
+            variant: variant.clone(),
+            service,
+            labels: said.labels.clone(),
+            there: found.as_ref().and_then(|found| found.there),
+            endpoints: found.and_then(|found| found.endpoints).filter(|_| labelled),
+        }
+    };
+    canary.spec.variants.iter().map(of_variant).collect()
 }
 
 /// What the cluster knows of a service.

@@ -25,7 +25,7 @@ use super::plugin::{self, Plugin};
 use super::{claims, config, name, object, routes};
 use crate::Problem;
 use coalmine::Node;
-use coalmine::config::{Canaries, Canary};
+use coalmine::config::{Canaries, Canary, plugin_json};
 use coalmine::diagnostic::{Diagnostic, any_error};
 use std::collections::BTreeSet;
 
@@ -129,7 +129,7 @@ pub fn survey<'n>(
             let restored = restore::restore(canary, &lean.variant_header, &objects);
             Surveyed {
                 carrier,
-                backends: backends::of(&restored.canary, &objects, scope),
+                backends: backends::of(&restored, &objects, scope),
                 canary: restored.canary,
                 variant_header: lean.variant_header.clone(),
                 routes: restored.routes,
@@ -150,7 +150,10 @@ pub fn survey<'n>(
     modules::check(&carrying, &mut findings);
     origins::check(&survey, &objects, &mut findings);
     disagreement(&survey, &mut findings);
-    rivals::check(&survey, &all, &objects, &mut findings);
+    rivals::check(&survey, &objects, &mut findings);
+    if survey.carriers.iter().all(|one| one.canaries.is_some()) {
+        rivals::strays(&all, &objects, &mut findings);
+    }
     let (found, missing) = findings.sorted();
     Survey {
         found,
@@ -263,15 +266,16 @@ impl Carrier {
 
     /// Whether a config that a control plane sends is this plugin's: the filter reads the same in both.
     pub fn has_config(&self, config: &Node) -> bool {
-        let read = |node: &Node| {
-            let (canaries, found) = coalmine::config::read([(0, node)]);
-            (!any_error(&found)).then_some(canaries)
-        };
-        match &self.canaries {
-            Some(ours) => read(config).as_ref() == Some(ours),
-            None => false,
-        }
+        let (sent, found) = coalmine::config::read([(0, config)]);
+        let ours = self.canaries.as_ref().and_then(in_any_order);
+        !any_error(&found) && ours.is_some() && in_any_order(&sent) == ours
     }
+}
+
+/// What the filter is told, without the order of keys: API servers and control planes keep none.
+fn in_any_order(canaries: &Canaries) -> Option<serde_json::Value> {
+    let json = plugin_json(canaries).ok()?;
+    serde_json::from_str(&json).ok()
 }
 
 /// The hosts and services by which the routes of a canary are found.

@@ -12,7 +12,12 @@ use coalmine::config::{Canary, Service, Variant};
 
 pub(super) struct Restored {
     pub(super) canary: Canary,
+    /// The objects with its routes.
     pub(super) routes: Vec<String>,
+    /// The variants that a route leads to.
+    pub(super) reached: Vec<String>,
+    /// Those of them whose subset is in no DestinationRule, so that their labels are not known.
+    pub(super) unlabelled: Vec<String>,
 }
 
 pub(super) fn restore(lean: &Canary, header: &str, objects: &[Object<'_>]) -> Restored {
@@ -31,6 +36,8 @@ pub(super) fn restore(lean: &Canary, header: &str, objects: &[Object<'_>]) -> Re
     if let Some(base) = &base {
         canary.spec.service = service(&base.host);
     }
+    let mut reached = Vec::new();
+    let mut unlabelled = Vec::new();
     for (name, variant) in &mut canary.spec.variants {
         let found = match *name == default {
             true => base.clone(),
@@ -39,10 +46,14 @@ pub(super) fn restore(lean: &Canary, header: &str, objects: &[Object<'_>]) -> Re
         let Some(found) = found else {
             continue;
         };
+        reached.push(name.clone());
         let labels = found
             .subset
-            .and_then(|subset| subsets.labels(&found.host, subset))
-            .unwrap_or_default();
+            .map(|subset| subsets.labels(&found.host, subset));
+        if labels == Some(None) {
+            unlabelled.push(name.clone());
+        }
+        let labels = labels.flatten().unwrap_or_default();
         let elsewhere = base.as_ref().is_some_and(|base| base.host != found.host);
         *variant = Variant {
             labels: labels
@@ -56,6 +67,8 @@ pub(super) fn restore(lean: &Canary, header: &str, objects: &[Object<'_>]) -> Re
     Restored {
         canary,
         routes: tables.into_iter().map(|table| table.title).collect(),
+        reached,
+        unlabelled,
     }
 }
 

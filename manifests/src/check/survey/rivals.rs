@@ -19,12 +19,7 @@ struct Routed<'o, 'n> {
     exported: bool,
 }
 
-pub(super) fn check(
-    survey: &Survey,
-    all: &[Canary],
-    objects: &[Object<'_>],
-    findings: &mut Findings,
-) {
+pub(super) fn check(survey: &Survey, objects: &[Object<'_>], findings: &mut Findings) {
     let routed: Vec<Routed<'_, '_>> = objects.iter().filter_map(Routed::of).collect();
     let shown = survey.canaries.iter().map(|one| &one.canary);
     let shown: Vec<String> = shown.flat_map(known_names).collect();
@@ -53,8 +48,13 @@ pub(super) fn check(
             findings.beside(&first.object.field);
         }
     }
+}
+
+/// Routes of ours for hosts that none of these canaries governs.
+pub(super) fn strays(all: &[Canary], objects: &[Object<'_>], findings: &mut Findings) {
+    let routed = objects.iter().filter_map(Routed::of);
     let governed: Vec<String> = all.iter().flat_map(known_names).collect();
-    let ours = routed.iter().filter(|one| one.object.is_made_by(NAME));
+    let ours = routed.filter(|one| one.object.is_made_by(NAME));
     for one in ours {
         let mut hosts = one.hosts.iter();
         if !hosts.any(|host| governed.iter().any(|known| covers(host, known))) {
