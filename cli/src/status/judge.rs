@@ -56,7 +56,10 @@ pub fn judge(cluster: &Cluster, question: &Question, now: Timestamp) -> Status {
         about: format!("canary {}", problem.canary),
         path: String::new(),
         message: problem.message.clone(),
-        help: Some(problem.help.clone()),
+        help: Some(match problem.code {
+            "no-routes" => "`coalmine render istio` makes them: apply what it prints".to_owned(),
+            _ => problem.help.clone(),
+        }),
     }));
     let mut canaries: Vec<CanaryStatus> = Vec::new();
     for one in &survey.canaries {

@@ -8,7 +8,6 @@
 use super::cluster::{Cluster, Proxy};
 use super::report::{Finding, ProxyStatus, Severity, State};
 use coalmine_manifests::check::survey::Carrier;
-use coalmine_manifests::istio::NAME;
 
 /// What Istio's own extensions are called when they were made from a `WasmPlugin`.
 const TRANSLATED: &str = "~istio-translated-wasmplugin";
@@ -79,10 +78,10 @@ fn state(proxy: &Proxy, carrier: &Carrier) -> State {
 }
 
 /// Whether a resource is a plugin's: `extensions.istio.io/trafficextension/<namespace>.<name>`, of which
-/// a dump shows what is behind the last `/`, or the name that we give to the one of an EnvoyFilter.
+/// a dump shows what is behind the last `/`, or the name of the EnvoyFilter.
 fn is_of(carrier: &Carrier, resource: &str) -> bool {
     if carrier.kind == "EnvoyFilter" {
-        return resource == NAME;
+        return resource == carrier.name;
     }
     let name = resource.rsplit('/').next().unwrap_or_default();
     let namespace = carrier.namespace.as_deref().unwrap_or_default();

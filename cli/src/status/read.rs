@@ -187,6 +187,10 @@ async fn list(
     };
     let mut read = Vec::new();
     if matches!(refused, Why::Forbidden { .. }) {
+        if is_absent(client, kind).await {
+            cluster.unread.push(unread(kind, Why::Absent));
+            return Ok(());
+        }
         for namespace in near {
             if let Ok(found) = pages(client, kind, Some(namespace)).await {
                 cluster.objects.extend(found);
@@ -198,6 +202,23 @@ async fn list(
         .unread
         .push(unread(kind, with_places(refused, read)));
     Ok(())
+}
+
+/// Whether the cluster does not have the kind: who may not list it is told only that. What there is to
+/// list is open to all.
+async fn is_absent(client: &Client, kind: &Kind) -> bool {
+    let Ok(request) = http_request(kind.api) else {
+        return false;
+    };
+    match client.request_text(request).await {
+        Ok(text) => {
+            let known: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+            let mut known = known["resources"].as_array().into_iter().flatten();
+            !known.any(|one| one["name"] == kind.plural)
+        }
+        Err(kube::Error::Api(status)) => status.code == 404,
+        Err(_) => false,
+    }
 }
 
 fn with_places(why: Why, read: Vec<String>) -> Why {

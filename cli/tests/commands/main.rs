@@ -24,5 +24,6 @@ mod run;
 mod schema;
 mod shell;
 mod simulate;
+mod status;
 mod travel;
 mod validate;

@@ -26,7 +26,7 @@ pub(super) fn check(canaries: &Canaries, objects: &[Object<'_>], findings: &mut 
                 canary,
                 "no-routes",
                 format!(
-                    "no VirtualService, HTTPRoute or GRPCRoute of these manifests is for {}",
+                    "no VirtualService, HTTPRoute or GRPCRoute is for {}",
                     hosts.join(", ")
                 ),
                 "`coalmine render` makes one; or give the manifests that have it as well",
@@ -305,7 +305,7 @@ impl CanaryCheck<'_, '_> {
             None => {
                 let known = self.subsets.names(host);
                 let known = match known.is_empty() {
-                    true => "no DestinationRule of these manifests has subsets of it".to_owned(),
+                    true => "no DestinationRule has subsets of it".to_owned(),
                     false => format!("there are {}", known.join(", ")),
                 };
                 findings.error(

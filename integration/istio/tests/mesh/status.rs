@@ -113,7 +113,7 @@ fn as_json(node: &coalmine::Node) -> Value {
 
 #[test]
 fn what_a_cluster_has_and_what_is_wrong_with_it() {
-    let mesh = setting::mesh("status", &Options::default());
+    let mut mesh = setting::mesh("status", &Options::default());
     let kubectl = &mesh.cluster.kubectl;
     mesh.namespace(NAMESPACE).unwrap();
     let [port] = ports::some().unwrap();
@@ -150,7 +150,6 @@ fn what_a_cluster_has_and_what_is_wrong_with_it() {
     .unwrap();
     assert_eq!(synced["proxies"][0]["proxy"], "client.bookinfo");
     assert_eq!(synced["plugins"][0]["proxies"], json!({"synced": 1}));
-    eprintln!("GOOD\n{}", asked.text("table").1);
 
     // Each by itself; what is right is applied again before the next.
     let routes = object(&good, "VirtualService");
@@ -163,7 +162,6 @@ fn what_a_cluster_has_and_what_is_wrong_with_it() {
     };
     let check = |changed: Value, code: i32, expected: &[&str]| {
         let status = asked.while_there(&changed, code, expected);
-        eprintln!("{expected:?}\n{}", asked.text("table").1);
         let name = changed["metadata"]["name"].as_str().unwrap();
         if !name.starts_with("coalmine") {
             kubectl.delete(&changed.to_string()).unwrap();
@@ -205,6 +203,8 @@ fn what_a_cluster_has_and_what_is_wrong_with_it() {
         object["metadata"] = json!({"name": "theirs", "namespace": NAMESPACE});
     });
     check(rival, 1, &["two-virtual-services"]);
+    // With FAIL_OPEN the agent puts a filter that does nothing in the place of a module that it cannot
+    // fetch, and takes the config: its control plane knows no more.
     let not_there = edited(&plugin, &|object| {
         let url = format!(
             "oci://{}/coalmine@sha256:{}",
@@ -214,9 +214,150 @@ fn what_a_cluster_has_and_what_is_wrong_with_it() {
         object["spec"]["url"] = json!(url);
     });
     kubectl.apply(&not_there.to_string()).unwrap();
-    for _ in 0..8 {
-        std::thread::sleep(std::time::Duration::from_secs(1));
-        eprintln!("NOT THERE\n{}", asked.text("table").1);
-    }
+    eventually("the state of a proxy without the module", PATIENCE, || {
+        let (_, status) = asked.status()?;
+        let digest = status["plugins"][0]["digest"].as_str().unwrap_or_default();
+        ensure!(
+            digest.starts_with("000") && status["proxies"][0]["state"] == "synced",
+            "{status:#}"
+        );
+        Ok(())
+    })
+    .unwrap();
+    kubectl.apply(&good).unwrap();
+    asked.finds(0, &[]);
+
+    rights_decide_what_is_shown(&mesh);
+    let text = asked.text("table");
+    assert_eq!(text.0, Some(0), "{}", text.1);
+    assert!(text.1.ends_with("\nok\n"), "{}", text.1);
     drop(proxy);
+    eventually("no proxy", PATIENCE, || {
+        let (_, status) = asked.status()?;
+        ensure!(status["proxies"] == json!([]), "{status:#}");
+        Ok(())
+    })
+    .unwrap();
+    without_istiod(&mut mesh);
+}
+
+/// An account that may list plugins and routes, and some kinds in one namespace; and one that may nothing.
+fn rights_decide_what_is_shown(mesh: &Mesh) {
+    let kubectl = &mesh.cluster.kubectl;
+    kubectl.apply(&rights().to_string()).unwrap();
+    let mut asked = Asked::of(mesh);
+    asked.kubeconfig = kubeconfig_of(mesh, "watcher");
+    asked.more = vec!["--namespace".to_owned(), NAMESPACE.to_owned()];
+    let status = asked.finds(0, &[]);
+    let shown = &status["canaries"][0];
+    assert_eq!(shown["name"], "bookinfo/reviews");
+    assert_eq!(shown["variants"][1]["labels"], json!({"version": "v2"}));
+    assert_eq!(shown["variants"][1]["endpoints"], Value::Null);
+    assert_eq!(status["proxies"], Value::Null);
+    let findings = status["findings"].as_array().into_iter().flatten();
+    let messages: Vec<&str> = findings.filter_map(|one| one["message"].as_str()).collect();
+    let told = |needed: &str| messages.iter().any(|message| message.contains(needed));
+    for needed in [
+        "you may not list envoyfilters.networking.istio.io, so",
+        "you may not list workloadentries.networking.istio.io, so",
+        "you may list destinationrules.networking.istio.io only in bookinfo, so",
+        "you may list services only in bookinfo, so",
+        "you may not list pods, so",
+        "you may not list pods in istio-system, where istiod is",
+    ] {
+        assert!(told(needed), "{needed}: {messages:#?}");
+    }
+    // The cluster has no kinds of the Gateway API, which is nobody's fault.
+    assert!(!told("httproutes"), "{messages:#?}");
+
+    asked.kubeconfig = kubeconfig_of(mesh, "nobody");
+    asked.finds(1, &["no-canary"]);
+    asked.kubeconfig = kubeconfig_with(mesh, "no such token");
+    let (code, text) = asked.text("table");
+    assert_eq!(code, Some(3), "{text}");
+    assert!(text.contains("the API server does not know you"), "{text}");
+}
+
+fn rights() -> Value {
+    let rule = |group: &str, kinds: &[&str]| json!({"apiGroups": [group], "resources": kinds, "verbs": ["list"]});
+    let watcher = json!({"name": "watcher", "namespace": NAMESPACE});
+    let account = |name: &str| {
+        json!({
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "metadata": {"name": name, "namespace": NAMESPACE},
+        })
+    };
+    let rbac = |kind: &str, more: Value| {
+        let mut object = json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": kind,
+            "metadata": watcher.clone(),
+        });
+        for (name, value) in more.as_object().into_iter().flatten() {
+            object[name] = value.clone();
+        }
+        object
+    };
+    let binding = |kind: &str| {
+        json!({
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": "watcher"},
+            "subjects": [{"kind": "ServiceAccount", "name": "watcher", "namespace": NAMESPACE}],
+        })
+    };
+    let everywhere = [
+        rule("extensions.istio.io", &["wasmplugins", "trafficextensions"]),
+        rule("networking.istio.io", &["virtualservices"]),
+    ];
+    let here = [
+        rule("", &["services"]),
+        rule("networking.istio.io", &["destinationrules"]),
+    ];
+    json!({"apiVersion": "v1", "kind": "List", "items": [
+        account("watcher"),
+        account("nobody"),
+        rbac("ClusterRole", json!({"rules": everywhere})),
+        rbac("ClusterRoleBinding", binding("ClusterRole")),
+        rbac("Role", json!({"rules": here})),
+        rbac("RoleBinding", binding("Role")),
+    ]})
+}
+
+fn kubeconfig_of(mesh: &Mesh, account: &str) -> String {
+    let arguments = ["create", "token", account, "--namespace", NAMESPACE];
+    let token = mesh.cluster.kubectl.run(&arguments, "").unwrap();
+    kubeconfig_with(mesh, token.trim())
+}
+
+/// The administrator's kubeconfig with another token.
+fn kubeconfig_with(mesh: &Mesh, token: &str) -> String {
+    let text = std::fs::read_to_string(mesh.cluster.kubeconfig()).unwrap();
+    let mut config: Value = serde_json::from_str(&text).unwrap();
+    config["users"][0]["user"]["token"] = json!(token);
+    let path = mesh.folder.join("kubeconfig-of-another");
+    std::fs::write(&path, config.to_string()).unwrap();
+    path.display().to_string()
+}
+
+/// The cluster without its control plane: all else is shown, and one line says so.
+fn without_istiod(mesh: &mut Mesh) {
+    mesh.istiod.kill();
+    let mut asked = Asked::of(mesh);
+    let (code, status) = asked.status().unwrap();
+    assert_eq!((code, &status["proxies"]), (Some(0), &Value::Null));
+    assert_eq!(status["canaries"][0]["name"], "bookinfo/reviews");
+    let said = |status: &Value| {
+        assert_eq!(status["findings"][0]["code"], "no-control-plane");
+        status["findings"][0]["message"].to_string()
+    };
+    let message = said(&status);
+    assert!(message.contains("cannot be reached: "), "{message}");
+    asked.more.clear();
+    let (code, status) = asked.status().unwrap();
+    assert_eq!(code, Some(0));
+    let message = said(&status);
+    assert!(
+        message.contains("no pod with the label app=istiod runs in istio-system"),
+        "{message}"
+    );
 }
