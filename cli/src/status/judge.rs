@@ -221,7 +221,7 @@ fn of_backend(canary: &Canary, backend: &Backend, share: Share, findings: &mut V
             canary,
             Severity::Error,
             "no-service",
-            format!("there is no Service and no ServiceEntry `{service}`, where requests for variant `{name}` go"),
+            format!("there is no Service and no ServiceEntry `{service}`, where its requests go"),
             "apply the service, or mend its name in the canary and render anew",
         ));
     } else if backend.endpoints == Some(0) {

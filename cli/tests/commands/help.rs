@@ -25,6 +25,7 @@ fn every_command_explains_itself() {
         "explain",
         "simulate",
         "diff",
+        "status",
         "pin",
         "pin keygen",
         "pin mint",

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Result, ensure};
+use coalmine_integration::workspace;
 use coalmine_istio::mesh::{Mesh, Options};
 use coalmine_istio::ports;
 use coalmine_istio::proxy::{Launch, Role};
@@ -150,6 +151,7 @@ fn what_a_cluster_has_and_what_is_wrong_with_it() {
     .unwrap();
     assert_eq!(synced["proxies"][0]["proxy"], "client.bookinfo");
     assert_eq!(synced["plugins"][0]["proxies"], json!({"synced": 1}));
+    is_on_the_page(&asked.text("table").1);
 
     // Each by itself; what is right is applied again before the next.
     let routes = object(&good, "VirtualService");
@@ -177,6 +179,10 @@ fn what_a_cluster_has_and_what_is_wrong_with_it() {
     let no_subset = edited(&subsets, &|object| {
         object["spec"]["subsets"].as_array_mut().unwrap().remove(1);
     });
+    kubectl.apply(&no_subset.to_string()).unwrap();
+    asked.finds(1, &["missing-subset"]);
+    let text = asked.text("table").1;
+    is_on_the_page(&text[text.find("error[").unwrap()..]);
     check(no_subset, 1, &["missing-subset"]);
     let same_labels = edited(&subsets, &|object| {
         object["spec"]["subsets"][1]["labels"]["version"] = json!("v1");
@@ -239,6 +245,24 @@ fn what_a_cluster_has_and_what_is_wrong_with_it() {
     })
     .unwrap();
     without_istiod(&mut mesh);
+}
+
+/// `docs/status.md` shows it, but for the digest of the module, and with the file in the place of
+/// standard input.
+fn is_on_the_page(text: &str) {
+    const DIGEST: &str = "module sha256:";
+    let digest = |text: &str| -> String {
+        let mut parts = text.split(DIGEST);
+        let first = parts.next().unwrap_or_default().to_owned();
+        let rest = parts.map(|part| format!("{DIGEST}{}", part.get(12..).unwrap_or_default()));
+        first + &rest.collect::<String>()
+    };
+    let page = std::fs::read_to_string(workspace::root().join("docs/status.md")).unwrap();
+    let shown = text.replace("<stdin>", "reviews.yaml");
+    assert!(
+        digest(&page).contains(&format!("```text\n{}```", digest(&shown))),
+        "not on the page:\n{shown}"
+    );
 }
 
 /// An account that may list plugins and routes, and some kinds in one namespace; and one that may nothing.

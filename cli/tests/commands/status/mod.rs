@@ -1,12 +1,13 @@
 //! What is said of a cluster: what `coalmine render` makes and what a cluster has beside it, each
 //! mistake by itself. A real control plane is asked in `integration/istio`.
 
+mod beside;
+mod proxies;
+
 use crate::run::{coalmine, coalmine_with, command, run};
-use coalmine::{Node, Timestamp, yaml};
-use coalmine_cli::status::cluster::{
-    Cluster, Config, ControlPlane, Proxy, Refused, Silent, Unread, Why,
-};
-use coalmine_cli::status::report::{Severity, State, Status};
+use coalmine::{Timestamp, yaml};
+use coalmine_cli::status::cluster::{Cluster, Unread, Why};
+use coalmine_cli::status::report::{Severity, Status};
 use coalmine_cli::status::{Question, judge};
 
 const CANARY: &str = "
@@ -187,126 +188,6 @@ fn each_mistake_by_itself() {
     );
 }
 
-/// Plugin and routes of another file, or of another version of the file.
-#[test]
-fn sources() {
-    let source = "    coalmine.dev/source: <stdin>\n";
-    let plugin = rendered("--only plugin");
-    let routes = rendered("--only routes");
-    let check = |routes: &str, expected: &str| {
-        let objects = format!("{plugin}---\n{routes}");
-        let status = judged(&cluster(&objects), &everything(), NOW);
-        let subsets = format!(
-            "warning other-source: {}",
-            SERVICES.replace("VirtualService", "DestinationRule")
-        );
-        let services = format!("warning other-source: {SERVICES}");
-        assert_eq!(told(&status), [subsets, services]);
-        assert!(status.ok);
-        assert!(
-            status.findings[0].message.contains(expected),
-            "{:?}",
-            status.findings
-        );
-    };
-    let routes = routes.strip_prefix(SERVICE).unwrap();
-    check(
-        &routes.replace(source, "    coalmine.dev/source: other.yaml\n"),
-        "was made from other.yaml, and ",
-    );
-    check(
-        &routes.replace("source-hash: sha256:", "source-hash: sha256:0"),
-        "another version of <stdin>",
-    );
-}
-
-/// What stands beside the objects of a canary.
-#[test]
-fn rivals() {
-    let good = rendered("");
-    let theirs = "
----
-kind: VirtualService
-metadata: {name: theirs, namespace: bookinfo}
-spec:
-  hosts: [reviews.bookinfo.svc.cluster.local]
-  http:
-    - match: [{headers: {x-coalmine-variant: {exact: canary}}}]
-      route: [{destination: {host: reviews, subset: canary}}]
-    - route: [{destination: {host: reviews, subset: stable}}]
-";
-    let two = "two-virtual-services: VirtualService bookinfo/theirs";
-    let check = |beside: &str, expected: &[&str]| {
-        let status = judged(&cluster(&format!("{good}{beside}")), &everything(), NOW);
-        assert_eq!(told(&status), expected, "{beside}");
-    };
-    check(theirs, &[&format!("error {two}")]);
-    let exported = theirs.replace("  http:", "  exportTo: [.]\n  http:");
-    check(&exported, &[&format!("warning {two}")]);
-    let at_a_gateway = theirs.replace("  http:", "  gateways: [edge]\n  http:");
-    check(&at_a_gateway, &[]);
-    let elsewhere = theirs.replace("reviews.bookinfo.svc", "ratings.bookinfo.svc");
-    check(&elsewhere, &[]);
-    let second = format!(
-        "\n---\n{}",
-        rendered("--only plugin --plugin-namespace bookinfo")
-            .strip_prefix(SERVICE)
-            .unwrap()
-    );
-    let twice = "error two-plugins: WasmPlugin bookinfo/coalmine";
-    check(&second, &[twice]);
-    let other_module = second.replace("sha256:0000", "sha256:1111");
-    check(
-        &other_module,
-        &[twice, "warning two-modules: WasmPlugin bookinfo/coalmine"],
-    );
-    let other_config = second.replace("canary: 5%", "canary: 6%");
-    check(
-        &other_config,
-        &["error other-config: canary bookinfo/reviews", twice],
-    );
-    // Routes of ours for what no plugin carries.
-    let lost = good
-        .split("---\n")
-        .find(|document| document.contains("kind: VirtualService"))
-        .unwrap()
-        .replace("reviews", "lost");
-    check(
-        &format!("\n---\n{lost}"),
-        &["warning stray-routes: VirtualService bookinfo/coalmine-lost"],
-    );
-}
-
-/// The same of a plugin by its other kinds, and of routes of the Gateway API.
-#[test]
-fn other_kinds() {
-    let check = |objects: &str, plugin: &str| {
-        let status = judged(&cluster(objects), &everything(), NOW);
-        assert_eq!(told(&status), [""; 0], "{objects}");
-        assert_eq!(status.canaries[0].plugins, [plugin]);
-    };
-    check(
-        &rendered("--istio 1.30 --traffic-extension"),
-        "TrafficExtension istio-system/coalmine",
-    );
-    let canary = CANARY.replace(
-        "hosts: [reviews]",
-        "hosts: [reviews]\n  service: reviews:9080",
-    );
-    let ran = coalmine_with(
-        "render istio-envoyfilter - --module /coalmine.wasm --routes",
-        &canary,
-    );
-    if ran.code == 0 {
-        check(
-            &format!("{SERVICE}{}", ran.stdout),
-            "EnvoyFilter istio-system/coalmine",
-        );
-    } else {
-        panic!("{ran}");
-    }
-}
-
 #[test]
 fn variants_and_ramps() {
     let objects = cluster(&rendered(""));
@@ -412,124 +293,6 @@ fn what_could_not_be_read() {
         &routes,
         &["error no-routes: canary bookinfo/reviews"],
     );
-}
-
-/// A config as a control plane sends it: keys in the order of the alphabet.
-fn sent(share: &str) -> Node {
-    serde_json::from_str(&format!(
-        r#"{{"apiVersion": "coalmine.dev/v1alpha1", "canaries": [{{
-            "apiVersion": "coalmine.dev/v1alpha1", "kind": "Canary",
-            "metadata": {{"name": "reviews", "namespace": "bookinfo"}},
-            "spec": {{"default": "stable", "hosts": ["reviews"], "pins": {{"header": "x-canary"}},
-                "ramp": [{{"at": "2026-12-01T09:00:00Z", "canary": "10%"}}, {{"at": "2026-12-02T09:00:00Z", "canary": "0%"}}],
-                "shares": {{"canary": "{share}"}}, "unit": [{{"header": "x-user-id"}}],
-                "variants": {{"canary": {{}}, "stable": {{}}}}, "whenNoUnit": "default"}}
-        }}], "kind": "Plugin"}}"#
-    ))
-    .unwrap()
-}
-
-const RESOURCE: &str =
-    "extensions.istio.io/trafficextension/istio-system.coalmine~istio-translated-wasmplugin";
-
-fn proxy() -> Proxy {
-    Proxy {
-        id: "client.bookinfo".to_owned(),
-        role: "sidecar".to_owned(),
-        asked: Some(vec![RESOURCE.to_owned()]),
-        sent: "7".to_owned(),
-        acked: "7".to_owned(),
-        configs: Some(vec![Config {
-            name: "istio-system.coalmine~istio-translated-wasmplugin".to_owned(),
-            config: Some(sent("5%")),
-        }]),
-        ..Proxy::default()
-    }
-}
-
-#[test]
-fn what_proxies_have() {
-    let check = |edit: &dyn Fn(&mut Proxy), state: Option<State>, expected: &[&str]| {
-        let mut one = proxy();
-        edit(&mut one);
-        let mut cluster = cluster(&rendered(""));
-        cluster.control_planes.push(ControlPlane {
-            name: "istiod-1".to_owned(),
-            proxies: vec![one],
-        });
-        let status = judged(&cluster, &everything(), NOW);
-        let states: Vec<State> = status
-            .proxies
-            .iter()
-            .flatten()
-            .map(|one| one.state)
-            .collect();
-        assert_eq!(states, state.into_iter().collect::<Vec<_>>());
-        let expected: Vec<String> = expected
-            .iter()
-            .map(|one| format!("{one}: proxy client.bookinfo"))
-            .collect();
-        assert_eq!(told(&status), expected);
-    };
-    check(&|_| {}, Some(State::Synced), &[]);
-    check(&|one| one.configs = None, Some(State::Acknowledged), &[]);
-    check(&|one| one.asked = None, Some(State::Synced), &[]);
-    check(
-        &|one| {
-            for config in one.configs.iter_mut().flatten() {
-                config.config = Some(sent("6%"));
-            }
-        },
-        Some(State::Outdated),
-        &["warning proxy-outdated"],
-    );
-    check(
-        &|one| one.acked = "6".to_owned(),
-        Some(State::Stale),
-        &["warning proxy-stale"],
-    );
-    check(
-        &|one| (one.sent, one.acked) = Default::default(),
-        Some(State::NotSent),
-        &["warning proxy-not-sent"],
-    );
-    let refuses = |what: &str| Refused {
-        what: what.to_owned(),
-        message: "no".to_owned(),
-    };
-    check(
-        &|one| one.refused.push(refuses("TypedExtensionConfig")),
-        Some(State::Refused),
-        &["error proxy-refused"],
-    );
-    check(
-        &|one| one.refused.push(refuses("RouteConfiguration")),
-        Some(State::Synced),
-        &["warning proxy-refused-other"],
-    );
-    check(
-        &|one| one.asked = Some(Vec::new()),
-        Some(State::Absent),
-        &["note proxy-without"],
-    );
-    // It is for sidecars and gateways of the whole mesh.
-    check(
-        &|one| (one.asked, one.role) = (Some(Vec::new()), "waypoint".to_owned()),
-        None,
-        &[],
-    );
-}
-
-#[test]
-fn a_control_plane_that_says_nothing() {
-    let mut cluster = cluster(&rendered(""));
-    cluster.silent = Some(Silent {
-        message: "it is away".to_owned(),
-        help: "start it".to_owned(),
-    });
-    let status = judged(&cluster, &everything(), NOW);
-    assert_eq!(told(&status), ["note no-control-plane: "]);
-    assert!(status.ok && status.proxies.is_none());
 }
 
 /// What cannot be asked at all.
