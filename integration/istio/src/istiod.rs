@@ -4,6 +4,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -29,7 +30,7 @@ pub struct Istiod {
     folder: PathBuf,
     log: PathBuf,
     ports: Ports,
-    running: Option<Service>,
+    running: Mutex<Option<Service>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -57,7 +58,7 @@ impl Istiod {
         let folder = folder.join("istiod");
         fs::create_dir_all(&folder)?;
         fs::write(folder.join("mesh.yaml"), mesh_config.to_string())?;
-        let mut istiod = Self {
+        let istiod = Self {
             programs: programs.clone(),
             kubeconfig: kubectl.kubeconfig().to_owned(),
             folder,
@@ -69,7 +70,7 @@ impl Istiod {
                 secure_grpc,
                 monitoring,
             },
-            running: None,
+            running: Mutex::default(),
         };
         istiod.restart()?;
         let root = istiod.root_certificate(kubectl)?;
@@ -81,7 +82,7 @@ impl Istiod {
     ///
     /// # Errors
     /// It does not get ready.
-    pub fn restart(&mut self) -> Result<()> {
+    pub fn restart(&self) -> Result<()> {
         self.kill();
         let Ports {
             http,
@@ -139,13 +140,17 @@ impl Istiod {
                 .is_ok_and(|answer| answer.status == 200)
         };
         service.wait_until(READY_WITHIN, ready)?;
-        self.running = Some(service);
+        *self.running() = Some(service);
         Ok(())
     }
 
+    fn running(&self) -> MutexGuard<'_, Option<Service>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Ends it at once, as a node that dies does.
-    pub fn kill(&mut self) {
-        self.running = None;
+    pub fn kill(&self) {
+        *self.running() = None;
     }
 
     /// Where proxies connect, by the name on its certificate.

@@ -4,13 +4,17 @@
 //! they can, each in namespaces of its own, and have their own where they change what others see.
 //! `COALMINE_ISTIO` chooses the Istio, `COALMINE_ENVOY` another Envoy than the one it was made for.
 
+mod changes;
+mod control_plane;
 mod envoy_filter;
 mod existing;
 mod gateway_api;
 mod metrics;
 mod page;
 mod path;
+mod scene;
 mod setting;
 mod status;
+mod trouble;
 mod two_meshes;
 mod users;
