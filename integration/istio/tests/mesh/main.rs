@@ -10,6 +10,7 @@ mod envoy_filter;
 mod existing;
 mod gateway_api;
 mod metrics;
+mod order;
 mod page;
 mod path;
 mod scene;
