@@ -48,7 +48,7 @@ impl Objects {
 fn no_request_fails_where_subsets_come_first_and_go_last() {
     let mesh = setting::shared();
     let scene = Scene::new(mesh, "order");
-    let sidecar = scene.sidecar();
+    let (sidecar, _gateway) = (scene.sidecar(), scene.gateway());
     let kubectl = &mesh.cluster.kubectl;
     let two = scene.canary("100%");
     let three = two
@@ -87,6 +87,8 @@ fn no_request_fails_where_subsets_come_first_and_go_last() {
         wait_for_subset(&sidecar, "canary", false);
         scene::none_failed(load, 200);
     }
+    // A gateway has no other way to the service than these routes.
+    scene::wait_for_status(scene.edge, &scene.tester(), 404);
     all_at_once_some_fail(&scene, &sidecar, kubectl, &two);
 }
 
