@@ -9,6 +9,7 @@ mod control_plane;
 mod envoy_filter;
 mod existing;
 mod gateway_api;
+mod kubelet;
 mod metrics;
 mod order;
 mod page;

@@ -12,6 +12,7 @@ use coalmine_istio::service::eventually;
 use coalmine_istio::workload::Workload;
 use serde_json::{Value, json};
 
+use crate::kubelet::Kubelet;
 use crate::setting::{self, PATIENCE};
 
 const NAMESPACE: &str = "bookinfo";
@@ -234,6 +235,7 @@ fn what_a_cluster_has_and_what_is_wrong_with_it() {
     asked.finds(0, &[]);
 
     rights_decide_what_is_shown(&mesh);
+    over_a_forwarded_port(&mesh);
     let text = asked.text("table");
     assert_eq!(text.0, Some(0), "{}", text.1);
     assert!(text.1.ends_with("\nok\n"), "{}", text.1);
@@ -361,6 +363,52 @@ fn kubeconfig_with(mesh: &Mesh, token: &str) -> String {
     let path = mesh.folder.join("kubeconfig-of-another");
     std::fs::write(&path, config.to_string()).unwrap();
     path.display().to_string()
+}
+
+/// The way that is taken where nobody says where istiod is: to its pod, through the API server.
+fn over_a_forwarded_port(mesh: &Mesh) {
+    let kubectl = &mesh.cluster.kubectl;
+    let kubelet = Kubelet::start(15014, mesh.istiod.monitoring()).unwrap();
+    kubelet
+        .run_pod(kubectl, "istio-system", "istiod-0")
+        .unwrap();
+    let mut asked = Asked::of(mesh);
+    asked.more.clear();
+    let status = asked.finds(0, &[]);
+    assert_eq!(status["proxies"][0]["state"], "synced", "{status:#}");
+    assert_eq!(status["proxies"][0]["controlPlane"], "istiod-0");
+    // Who may list pods, but not forward a port, is told so.
+    let place = json!({"name": "lists-pods", "namespace": "istio-system"});
+    let view = json!({"apiVersion": "v1", "kind": "List", "items": [
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "Role",
+            "metadata": place.clone(),
+            "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]}],
+        },
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "RoleBinding",
+            "metadata": place,
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "lists-pods"},
+            "subjects": [{"kind": "ServiceAccount", "name": "watcher", "namespace": NAMESPACE}],
+        },
+    ]});
+    kubectl.apply(&view.to_string()).unwrap();
+    asked.kubeconfig = kubeconfig_of(mesh, "watcher");
+    let (_, text) = asked.text("json");
+    assert!(text.contains("you may not forward a port to it"), "{text}");
+    let pod = [
+        "delete",
+        "pod",
+        "istiod-0",
+        "--namespace",
+        "istio-system",
+        "--force",
+        "--grace-period",
+        "0",
+    ];
+    kubectl.run(&pod, "").unwrap();
 }
 
 /// The cluster without its control plane: all else is shown, and one line says so.
