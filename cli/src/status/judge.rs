@@ -373,6 +373,9 @@ fn none_of_these(cluster: &Cluster, question: &Question, survey: &Survey) -> Fin
         unread.any(|one| one.kind == kind && one.why == Why::Absent)
     };
     let help = match survey.known.as_slice() {
+        [] if !kinds.iter().all(|kind| cluster.has_all(kind)) => {
+            "not all plugins could be read: what you may not list is told below".to_owned()
+        }
         [] if kinds.iter().all(|kind| absent(kind)) => {
             "Istio's kinds are not in this cluster: is it the right one? --context chooses another"
                 .to_owned()

@@ -17,6 +17,7 @@ mod path;
 mod scene;
 mod setting;
 mod status;
+mod status_rights;
 mod trouble;
 mod two_meshes;
 mod users;

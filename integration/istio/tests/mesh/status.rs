@@ -12,10 +12,10 @@ use coalmine_istio::service::eventually;
 use coalmine_istio::workload::Workload;
 use serde_json::{Value, json};
 
-use crate::kubelet::Kubelet;
 use crate::setting::{self, PATIENCE};
+use crate::status_rights::{over_a_forwarded_port, rights_decide_what_is_shown};
 
-const NAMESPACE: &str = "bookinfo";
+pub(crate) const NAMESPACE: &str = "bookinfo";
 
 const CANARY: &str = "
 apiVersion: coalmine.dev/v1alpha1
@@ -32,14 +32,15 @@ spec:
   unit: [{header: x-user-id}]
 ";
 
-struct Asked<'m> {
+/// How a mesh is asked.
+pub(crate) struct Asked<'m> {
     mesh: &'m Mesh,
-    kubeconfig: String,
-    more: Vec<String>,
+    pub(crate) kubeconfig: String,
+    pub(crate) more: Vec<String>,
 }
 
 impl<'m> Asked<'m> {
-    fn of(mesh: &'m Mesh) -> Self {
+    pub(crate) fn of(mesh: &'m Mesh) -> Self {
         Self {
             mesh,
             kubeconfig: mesh.cluster.kubeconfig().display().to_string(),
@@ -51,7 +52,7 @@ impl<'m> Asked<'m> {
     }
 
     /// The exit code and what is printed.
-    fn text(&self, format: &str) -> (Option<i32>, String) {
+    pub(crate) fn text(&self, format: &str) -> (Option<i32>, String) {
         let mut arguments = vec!["status", "--kubeconfig", &self.kubeconfig, "-o", format];
         arguments.extend(self.more.iter().map(String::as_str));
         let output = setting::attempt(&arguments, "").unwrap();
@@ -66,7 +67,7 @@ impl<'m> Asked<'m> {
     }
 
     /// Waits until exactly these findings are told, notes left out, and gives the report.
-    fn finds(&self, code: i32, expected: &[&str]) -> Value {
+    pub(crate) fn finds(&self, code: i32, expected: &[&str]) -> Value {
         eventually(&format!("findings {expected:?}"), PATIENCE, || {
             let (exit, status) = self.status()?;
             let findings = status["findings"].as_array().into_iter().flatten();
@@ -265,150 +266,6 @@ fn is_on_the_page(text: &str) {
         digest(&page).contains(&format!("```text\n{}```", digest(&shown))),
         "not on the page:\n{shown}"
     );
-}
-
-/// An account that may list plugins and routes, and some kinds in one namespace; and one that may nothing.
-fn rights_decide_what_is_shown(mesh: &Mesh) {
-    let kubectl = &mesh.cluster.kubectl;
-    kubectl.apply(&rights().to_string()).unwrap();
-    let mut asked = Asked::of(mesh);
-    asked.kubeconfig = kubeconfig_of(mesh, "watcher");
-    asked.more = vec!["--namespace".to_owned(), NAMESPACE.to_owned()];
-    let status = asked.finds(0, &[]);
-    let shown = &status["canaries"][0];
-    assert_eq!(shown["name"], "bookinfo/reviews");
-    assert_eq!(shown["variants"][1]["labels"], json!({"version": "v2"}));
-    assert_eq!(shown["variants"][1]["endpoints"], Value::Null);
-    assert_eq!(status["proxies"], Value::Null);
-    let findings = status["findings"].as_array().into_iter().flatten();
-    let messages: Vec<&str> = findings.filter_map(|one| one["message"].as_str()).collect();
-    let told = |needed: &str| messages.iter().any(|message| message.contains(needed));
-    for needed in [
-        "you may not list envoyfilters.networking.istio.io, so",
-        "you may not list workloadentries.networking.istio.io, so",
-        "you may list destinationrules.networking.istio.io only in bookinfo, so",
-        "you may list services only in bookinfo, so",
-        "you may not list pods, so",
-        "you may not list pods in istio-system, where istiod is",
-    ] {
-        assert!(told(needed), "{needed}: {messages:#?}");
-    }
-    // The cluster has no kinds of the Gateway API, which is nobody's fault.
-    assert!(!told("httproutes"), "{messages:#?}");
-
-    asked.kubeconfig = kubeconfig_of(mesh, "nobody");
-    asked.finds(1, &["no-canary"]);
-    asked.kubeconfig = kubeconfig_with(mesh, "no such token");
-    let (code, text) = asked.text("table");
-    assert_eq!(code, Some(3), "{text}");
-    assert!(text.contains("the API server does not know you"), "{text}");
-}
-
-fn rights() -> Value {
-    let rule = |group: &str, kinds: &[&str]| json!({"apiGroups": [group], "resources": kinds, "verbs": ["list"]});
-    let watcher = json!({"name": "watcher", "namespace": NAMESPACE});
-    let account = |name: &str| {
-        json!({
-            "apiVersion": "v1",
-            "kind": "ServiceAccount",
-            "metadata": {"name": name, "namespace": NAMESPACE},
-        })
-    };
-    let rbac = |kind: &str, more: Value| {
-        let mut object = json!({
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": kind,
-            "metadata": watcher.clone(),
-        });
-        for (name, value) in more.as_object().into_iter().flatten() {
-            object[name] = value.clone();
-        }
-        object
-    };
-    let binding = |kind: &str| {
-        json!({
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": "watcher"},
-            "subjects": [{"kind": "ServiceAccount", "name": "watcher", "namespace": NAMESPACE}],
-        })
-    };
-    let everywhere = [
-        rule("extensions.istio.io", &["wasmplugins", "trafficextensions"]),
-        rule("networking.istio.io", &["virtualservices"]),
-    ];
-    let here = [
-        rule("", &["services"]),
-        rule("networking.istio.io", &["destinationrules"]),
-    ];
-    json!({"apiVersion": "v1", "kind": "List", "items": [
-        account("watcher"),
-        account("nobody"),
-        rbac("ClusterRole", json!({"rules": everywhere})),
-        rbac("ClusterRoleBinding", binding("ClusterRole")),
-        rbac("Role", json!({"rules": here})),
-        rbac("RoleBinding", binding("Role")),
-    ]})
-}
-
-fn kubeconfig_of(mesh: &Mesh, account: &str) -> String {
-    let arguments = ["create", "token", account, "--namespace", NAMESPACE];
-    let token = mesh.cluster.kubectl.run(&arguments, "").unwrap();
-    kubeconfig_with(mesh, token.trim())
-}
-
-/// The administrator's kubeconfig with another token.
-fn kubeconfig_with(mesh: &Mesh, token: &str) -> String {
-    let text = std::fs::read_to_string(mesh.cluster.kubeconfig()).unwrap();
-    let mut config: Value = serde_json::from_str(&text).unwrap();
-    config["users"][0]["user"]["token"] = json!(token);
-    let path = mesh.folder.join("kubeconfig-of-another");
-    std::fs::write(&path, config.to_string()).unwrap();
-    path.display().to_string()
-}
-
-/// The way that is taken where nobody says where istiod is: to its pod, through the API server.
-fn over_a_forwarded_port(mesh: &Mesh) {
-    let kubectl = &mesh.cluster.kubectl;
-    let kubelet = Kubelet::start(15014, mesh.istiod.monitoring()).unwrap();
-    kubelet
-        .run_pod(kubectl, "istio-system", "istiod-0")
-        .unwrap();
-    let mut asked = Asked::of(mesh);
-    asked.more.clear();
-    let status = asked.finds(0, &[]);
-    assert_eq!(status["proxies"][0]["state"], "synced", "{status:#}");
-    assert_eq!(status["proxies"][0]["controlPlane"], "istiod-0");
-    // Who may list pods, but not forward a port, is told so.
-    let place = json!({"name": "lists-pods", "namespace": "istio-system"});
-    let view = json!({"apiVersion": "v1", "kind": "List", "items": [
-        {
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "Role",
-            "metadata": place.clone(),
-            "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]}],
-        },
-        {
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "RoleBinding",
-            "metadata": place,
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "lists-pods"},
-            "subjects": [{"kind": "ServiceAccount", "name": "watcher", "namespace": NAMESPACE}],
-        },
-    ]});
-    kubectl.apply(&view.to_string()).unwrap();
-    asked.kubeconfig = kubeconfig_of(mesh, "watcher");
-    let (_, text) = asked.text("json");
-    assert!(text.contains("you may not forward a port to it"), "{text}");
-    let pod = [
-        "delete",
-        "pod",
-        "istiod-0",
-        "--namespace",
-        "istio-system",
-        "--force",
-        "--grace-period",
-        "0",
-    ];
-    kubectl.run(&pod, "").unwrap();
 }
 
 /// The cluster without its control plane: all else is shown, and one line says so.
