@@ -95,7 +95,14 @@ fn decisions_and_a_ramp_go_on_without_istiod() {
             let earliest = drawn_at(&canaries, now() - 1);
             let drawn = scene::versions(&scene, port, "without istiod, on the ramp");
             let latest = drawn_at(&canaries, now() + 1);
-            assert!(earliest.is_subset(&drawn) && drawn.is_subset(&latest));
+            let missing: Vec<_> = earliest.difference(&drawn).collect();
+            let early: Vec<_> = drawn.difference(&latest).collect();
+            assert!(
+                missing.is_empty() && early.is_empty(),
+                "{} ms on the ramp, of {} the users {missing:?} were not in the canary yet, {early:?} too early",
+                now() - begin,
+                drawn.len()
+            );
             sizes.push(drawn.len());
         }
         std::thread::sleep(Duration::from_millis(500));

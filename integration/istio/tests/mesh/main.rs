@@ -20,4 +20,5 @@ mod status;
 mod status_rights;
 mod trouble;
 mod two_meshes;
+mod two_plugins;
 mod users;

@@ -83,6 +83,7 @@ impl<'m> Scene<'m> {
 
     fn proxy(&self, role: Role, name: &str) -> Proxy {
         Launch::new(role, self.namespace, name)
+            .label("scene", self.namespace)
             .setting(
                 "proxyStatsMatcher",
                 json!({"inclusionPrefixes": [PLUGIN_STATS]}),
