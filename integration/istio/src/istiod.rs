@@ -13,6 +13,7 @@ use coalmine_integration::client::{Client, Request};
 use serde_json::{Value, json};
 
 use crate::kubectl::Kubectl;
+use crate::mesh::Options;
 use crate::ports;
 use crate::programs::Programs;
 use crate::service::{Service, eventually};
@@ -30,6 +31,7 @@ pub struct Istiod {
     folder: PathBuf,
     log: PathBuf,
     ports: Ports,
+    environment: Vec<(&'static str, &'static str)>,
     running: Mutex<Option<Service>>,
 }
 
@@ -43,21 +45,21 @@ struct Ports {
 }
 
 impl Istiod {
-    /// Starts it with this mesh config, and has the API server ask its webhook.
+    /// Starts it with the mesh config of these options, and has the API server ask its webhook.
     ///
     /// # Errors
     /// It does not get ready, or writes no root certificate.
     pub fn start(
         programs: &Programs,
         kubectl: &Kubectl,
-        mesh_config: &Value,
+        options: &Options,
         folder: &Path,
         logs: &Path,
     ) -> Result<Self> {
         let [http, https, grpc, secure_grpc, monitoring] = ports::some()?;
         let folder = folder.join("istiod");
         fs::create_dir_all(&folder)?;
-        fs::write(folder.join("mesh.yaml"), mesh_config.to_string())?;
+        fs::write(folder.join("mesh.yaml"), options.mesh_config().to_string())?;
         let istiod = Self {
             programs: programs.clone(),
             kubeconfig: kubectl.kubeconfig().to_owned(),
@@ -70,6 +72,7 @@ impl Istiod {
                 secure_grpc,
                 monitoring,
             },
+            environment: options.environment.clone(),
             running: Mutex::default(),
         };
         istiod.restart()?;
@@ -130,7 +133,8 @@ impl Istiod {
                 // Filters that only Istio's own build of Envoy has.
                 .env("PILOT_ENABLE_ALPN_FILTER", "false")
                 .env("PILOT_ENABLE_METADATA_EXCHANGE", "false")
-                .env("PILOT_ENABLE_TELEMETRY_LABEL", "false"),
+                .env("PILOT_ENABLE_TELEMETRY_LABEL", "false")
+                .envs(self.environment.iter().copied()),
             &self.log,
         )?;
         let client = Client::new(self.http());

@@ -23,6 +23,8 @@ pub struct Options {
     pub gateway_api: bool,
     /// More of the mesh config, by its fields.
     pub mesh_config: Option<Value>,
+    /// More of istiod's environment, by which Istio's features are turned on and off.
+    pub environment: Vec<(&'static str, &'static str)>,
 }
 
 /// A running mesh; all of it ends when it is dropped.
@@ -76,7 +78,7 @@ impl Mesh {
         create_kinds(kubectl, &kinds)?;
         kubectl.apply(&base().to_string())?;
         progress("starting istiod");
-        let istiod = Istiod::start(&programs, kubectl, &mesh_config(options), &folder, &logs)?;
+        let istiod = Istiod::start(&programs, kubectl, options, &folder, &logs)?;
         let root_certificate = istiod.root_certificate(kubectl)?;
         Ok(Self {
             programs,
@@ -118,18 +120,21 @@ fn base() -> Value {
     ]})
 }
 
-fn mesh_config(options: &Options) -> Value {
-    let mut config = json!({
-        "rootNamespace": NAMESPACE,
-        "enablePrometheusMerge": false,
-        // Into the log of each proxy.
-        "accessLogFile": "/dev/stdout",
-    });
-    let more = options.mesh_config.as_ref().and_then(Value::as_object);
-    for (field, value) in more.into_iter().flatten() {
-        config[field] = value.clone();
+impl Options {
+    /// The mesh config, with what every mesh here has.
+    pub(crate) fn mesh_config(&self) -> Value {
+        let mut config = json!({
+            "rootNamespace": NAMESPACE,
+            "enablePrometheusMerge": false,
+            // Into the log of each proxy.
+            "accessLogFile": "/dev/stdout",
+        });
+        let more = self.mesh_config.as_ref().and_then(Value::as_object);
+        for (field, value) in more.into_iter().flatten() {
+            config[field] = value.clone();
+        }
+        config
     }
-    config
 }
 
 /// Creates definitions: for `kubectl apply` they are too long to be kept in an annotation.

@@ -51,6 +51,7 @@ pub struct Launch {
     name: String,
     namespace: String,
     labels: Value,
+    address: Option<Ipv4Addr>,
     proxy_config: Value,
     environment: Vec<(String, String)>,
 }
@@ -64,6 +65,7 @@ impl Launch {
             name: name.to_owned(),
             namespace: namespace.to_owned(),
             labels: json!({"app": name}),
+            address: None,
             proxy_config: json!({}),
             environment: Vec::new(),
         }
@@ -73,6 +75,13 @@ impl Launch {
     #[must_use]
     pub fn label(mut self, name: &str, value: &str) -> Self {
         self.labels[name] = value.into();
+        self
+    }
+
+    /// Its address, for a workload that has to be known before the proxy runs.
+    #[must_use]
+    pub fn at(mut self, address: Ipv4Addr) -> Self {
+        self.address = Some(address);
         self
     }
 
@@ -102,6 +111,7 @@ impl Launch {
             ..
         } = self;
         let [admin, status, envoy_status, metrics] = ports::some()?;
+        let address = self.address.map_or_else(address, Ok)?;
         let id = format!("{namespace}.{name}");
         let folder = mesh.folder.join("proxies").join(&id);
         fs::create_dir_all(folder.join("etc/istio/proxy"))?;
@@ -148,7 +158,7 @@ impl Launch {
             .env("POD_NAME", name)
             .env("POD_NAMESPACE", namespace)
             .env("SERVICE_ACCOUNT", name)
-            .env("INSTANCE_IP", address()?.to_string())
+            .env("INSTANCE_IP", address.to_string())
             .env("ISTIO_METAJSON_LABELS", self.labels.to_string())
             .env("ISTIO_META_CLUSTER_ID", "Kubernetes")
             .env("ISTIO_META_INTERCEPTION_MODE", "NONE")
@@ -252,7 +262,10 @@ impl Proxy {
 }
 
 /// An address of this machine that no other proxy has: istiod tells proxies from workloads by it.
-fn address() -> Result<Ipv4Addr> {
+///
+/// # Errors
+/// There are no more.
+pub fn address() -> Result<Ipv4Addr> {
     static NEXT: AtomicU16 = AtomicU16::new(1);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let [high, low] = number.to_be_bytes();
@@ -262,14 +275,18 @@ fn address() -> Result<Ipv4Addr> {
     Ok(Ipv4Addr::new(127, 1, high, low))
 }
 
-/// The template of Envoy's bootstrap, with all of its listeners on loopback.
+/// The template of Envoy's bootstrap, with all of its listeners on loopback, and for waypoints without
+/// an extension that only Istio's own build of Envoy has.
 fn template(mesh: &Mesh) -> Result<PathBuf> {
     let path = mesh.folder.join("envoy_bootstrap.json");
     if !path.is_file() {
         let source = "tools/packaging/common/envoy_bootstrap.json";
         let text = fs::read_to_string(mesh.programs.istio_source.join(source))
             .with_context(|| format!("Istio's source has no {source}"))?;
-        fs::write(&path, text.replace("{{ .wildcard }}", "{{ .localhost }}"))?;
+        let text = text
+            .replace("{{ .wildcard }}", "{{ .localhost }}")
+            .replace("{{- if .metadata_discovery }}", "{{- if false }}");
+        fs::write(&path, text)?;
     }
     Ok(path)
 }

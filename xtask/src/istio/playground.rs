@@ -41,6 +41,7 @@ impl Playground {
         let options = Options {
             gateway_api: true,
             mesh_config: Some(json!({"defaultConfig": {"extraStatTags": istio_stat_tags()}})),
+            ..Options::default()
         };
         let mesh = Mesh::start(programs, "up", &options, progress)?;
         progress("pushing the module to a registry");

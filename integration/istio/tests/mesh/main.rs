@@ -22,3 +22,4 @@ mod trouble;
 mod two_meshes;
 mod two_plugins;
 mod users;
+mod waypoint;

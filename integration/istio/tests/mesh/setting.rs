@@ -39,13 +39,16 @@ pub(crate) fn mesh(name: &str, options: &Options) -> Mesh {
     mesh
 }
 
-/// A mesh for all tests that keep to namespaces of their own. Its proxies make labels of metrics.
+/// A mesh for all tests that keep to namespaces of their own. Its proxies make labels of metrics,
+/// and it knows waypoints.
 pub(crate) fn shared() -> &'static Mesh {
     static SHARED: LazyLock<Mesh> = LazyLock::new(|| {
         let mesh_config = json!({"defaultConfig": {"extraStatTags": istio_stat_tags()}});
         let options = Options {
             gateway_api: true,
             mesh_config: Some(mesh_config),
+            // Sidecars and gateways are as they are without it.
+            environment: vec![("PILOT_ENABLE_AMBIENT", "true")],
         };
         mesh("shared", &options)
     });
