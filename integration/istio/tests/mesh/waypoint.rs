@@ -7,8 +7,10 @@
 
 use std::net::Ipv4Addr;
 
+use coalmine_integration::client::Client;
+use coalmine_istio::kubectl::Kubectl;
 use coalmine_istio::ports;
-use coalmine_istio::proxy::{self, Launch, Role};
+use coalmine_istio::proxy::{self, Launch, Proxy, Role};
 use coalmine_istio::workload::{Workload, gateway};
 use serde_json::{Value, json};
 
@@ -127,18 +129,38 @@ fn fit(address: Ipv4Addr) -> Value {
     })
 }
 
-/// The routes of a gateway that knows of no canary.
-fn edge() -> Value {
+/// The route of a gateway that knows of no canary to a service.
+fn from_the_edge(service: &str) -> Value {
     json!({
         "apiVersion": "networking.istio.io/v1",
         "kind": "VirtualService",
-        "metadata": {"name": "edge", "namespace": NAMESPACE},
+        "metadata": {"name": format!("edge-{service}"), "namespace": NAMESPACE},
         "spec": {
-            "hosts": ["shop"],
+            "hosts": [service],
             "gateways": ["edge"],
-            "http": [{"route": [{"destination": {"host": "shop"}}]}],
+            "http": [{"route": [{"destination": {"host": service}}]}],
         },
     })
+}
+
+/// Starts a service, and has its requests go through the waypoint, those from gateways too.
+fn service(kubectl: &Kubectl, name: &str, port: u16, versions: &[&str]) -> Workload {
+    let workload = Workload::start(NAMESPACE, name, port, versions).unwrap();
+    kubectl.apply(&workload.objects()).unwrap();
+    let through_the_waypoint = [
+        "istio.io/use-waypoint=waypoint",
+        "istio.io/ingress-use-waypoint=true",
+    ];
+    let label = ["label", "service", name, "--namespace", NAMESPACE];
+    kubectl
+        .run(&[&label[..], &through_the_waypoint].concat(), "")
+        .unwrap();
+    workload
+}
+
+/// All that istiod has told a proxy.
+fn told(proxy: &Proxy) -> String {
+    proxy.admin.get("/config_dump?include_eds").unwrap()
 }
 
 fn list(items: &[Value]) -> Value {
@@ -151,30 +173,29 @@ fn a_waypoint_decides_by_a_plugin_for_it_its_class_or_the_service() {
     let kubectl = &mesh.cluster.kubectl;
     mesh.namespace(NAMESPACE).unwrap();
     let [inside, outside] = ports::some().unwrap();
-    let workload = Workload::start(NAMESPACE, "shop", inside, &["v1", "v2"]).unwrap();
-    kubectl.apply(&workload.objects()).unwrap();
-    let through_the_waypoint = [
-        "istio.io/use-waypoint=waypoint",
-        "istio.io/ingress-use-waypoint=true",
-    ];
-    let label = ["label", "service", "shop", "--namespace", NAMESPACE];
-    kubectl
-        .run(&[&label[..], &through_the_waypoint].concat(), "")
-        .unwrap();
+    let _shop = service(kubectl, "shop", inside, &["v1", "v2"]);
+    let _cart =
+        ["cart", "cart-v1", "cart-v2"].map(|name| service(kubectl, name, inside, &["only"]));
     let address = proxy::address().unwrap();
     kubectl.apply(&waypoint(address).to_string()).unwrap();
-    let entrance = list(&[gateway(NAMESPACE, "edge", outside), edge()]);
+    let gateway = gateway(NAMESPACE, "edge", outside);
+    let entrance = list(&[gateway, from_the_edge("shop"), from_the_edge("cart")]);
     kubectl.apply(&entrance.to_string()).unwrap();
     kubectl
         .apply(&setting::rendered(SHOP, &["--only", "routes"]))
         .unwrap();
+    // By a label and not by a target, it is for sidecars and gateways, whatever the label says.
+    let label = format!("{GATEWAY_NAME}=waypoint");
+    let here = ["--plugin-namespace", NAMESPACE];
+    let by_label = [&["--only", "plugin", "--selector", &label], &here[..]].concat();
+    kubectl.apply(&setting::rendered(SHOP, &by_label)).unwrap();
     let waypoint = Launch::new(Role::Waypoint, NAMESPACE, "waypoint")
         .at(address)
         .label(GATEWAY_NAME, "waypoint")
         .environment("ISTIO_META_ISTIO_VERSION", "1.29.1")
         .start(mesh)
         .unwrap();
-    let _edge = Launch::new(Role::Router, NAMESPACE, "edge")
+    let edge = Launch::new(Role::Router, NAMESPACE, "edge")
         .start(mesh)
         .unwrap();
 
@@ -187,19 +208,68 @@ fn a_waypoint_decides_by_a_plugin_for_it_its_class_or_the_service() {
     };
     let pinned = users.request().header("x-canary", "canary");
     setting::wait_for(&client, &pinned, &server("stable"));
-    let here = ["--plugin-namespace", NAMESPACE];
-    for (target, place) in [
-        ("Service/shop", &here[..]),
-        ("Gateway/waypoint", &here[..]),
-        ("GatewayClass/istio-waypoint", &[]),
+    for (target, place, name) in [
+        ("Service/shop", &here[..], "ambient.coalmine-shop"),
+        ("Gateway/waypoint", &here[..], "ambient.coalmine-waypoint"),
+        (
+            "GatewayClass/istio-waypoint",
+            &[],
+            "istio-system.coalmine-istio-waypoint",
+        ),
     ] {
         let options = [&["--only", "plugin", "--target-ref", target], place].concat();
         let plugin = setting::rendered(SHOP, &options);
         kubectl.apply(&plugin).unwrap();
         setting::wait_for(&client, &pinned, &server("canary"));
         users.get_what_explain_says(server);
+        let config = told(&waypoint);
+        assert!(config.contains(&format!("/{name}~")), "{config}");
+        assert!(!config.contains("/ambient.coalmine~"), "{config}");
         kubectl.delete(&plugin).unwrap();
         setting::wait_for(&client, &pinned, &server("stable"));
     }
+    a_route_of_the_gateway_api(kubectl, &client, inside);
+
+    assert!(!told(&edge).contains("coalmine.dev/v1alpha1"));
     assert_eq!(waypoint.problems(), Vec::<String>::new());
+    let listeners = waypoint.admin.get("/listeners").unwrap();
+    assert!(
+        listeners.contains(&format!("::{address}:15008")),
+        "{listeners}"
+    );
+    assert!(!listeners.contains("::0.0.0.0:"), "{listeners}");
+}
+
+/// The same with an HTTPRoute and a service for each version.
+fn a_route_of_the_gateway_api(kubectl: &Kubectl, client: &Client, port: u16) {
+    let text = SHOP
+        .replace("shop", "cart")
+        .replace(
+            "labels: {version: v1}",
+            &format!("service: 'cart-v1:{port}'"),
+        )
+        .replace(
+            "labels: {version: v2}",
+            &format!("service: 'cart-v2:{port}'"),
+        )
+        .replace("spec:", &format!("spec:\n  service: cart:{port}"));
+    let plugin = ["--only", "plugin", "--target-ref", "Service/cart"];
+    let plugin = [&plugin[..], &["--plugin-namespace", NAMESPACE]].concat();
+    kubectl.apply(&setting::rendered(&text, &plugin)).unwrap();
+    let route = setting::coalmine(&["render", "gateway-api", "-"], &text).unwrap();
+    kubectl.apply(&route).unwrap();
+    let canaries = setting::read(&text);
+    let users = Users {
+        client,
+        canaries: &canaries,
+        host: "cart.ambient.svc.cluster.local",
+        path: "/",
+    };
+    let server = |variant: &str| match variant {
+        "canary" => "cart-v2/only".to_owned(),
+        _ => "cart-v1/only".to_owned(),
+    };
+    let pinned = users.request().header("x-canary", "canary");
+    setting::wait_for(client, &pinned, &server("canary"));
+    users.get_what_explain_says(server);
 }
