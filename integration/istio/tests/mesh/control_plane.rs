@@ -66,8 +66,11 @@ fn decisions_and_a_ramp_go_on_without_istiod() {
         .unwrap();
     };
     apply(&scene.plugin("100%", &[]));
+    // Somebody who was not in the canary before.
+    let newcomer = (0..USERS).find(|user| !at_first[0].contains(user));
+    let newcomer = scene.of(&scene::user(newcomer.unwrap()));
     for port in ports {
-        scene.wait_for(port, CANARY);
+        setting::wait_for(&setting::client(port), &newcomer, CANARY);
     }
     eprintln!("a change {:?} after istiod was back", begun.elapsed());
 
