@@ -57,14 +57,15 @@ pub struct Launch {
 }
 
 impl Launch {
-    /// A proxy of a workload with this name, in a namespace that is there; `app` is its label.
+    /// A proxy of a workload with this name, in a namespace that is there: its labels are `app` and
+    /// `namespace`.
     #[must_use]
     pub fn new(role: Role, namespace: &str, name: &str) -> Self {
         Self {
             role,
             name: name.to_owned(),
             namespace: namespace.to_owned(),
-            labels: json!({"app": name}),
+            labels: json!({"app": name, "namespace": namespace}),
             address: None,
             proxy_config: json!({}),
             environment: Vec::new(),

@@ -78,8 +78,8 @@ impl Workload {
     }
 }
 
-/// A Gateway for every host, on loopback, at the proxy whose workload has the label `app` with the
-/// Gateway's name.
+/// A Gateway for every host, on loopback, at the proxy of its namespace whose workload has the label
+/// `app` with the Gateway's name. Istio alone would look for it in all namespaces.
 #[must_use]
 pub fn gateway(namespace: &str, name: &str, port: u16) -> Value {
     json!({
@@ -87,7 +87,7 @@ pub fn gateway(namespace: &str, name: &str, port: u16) -> Value {
         "kind": "Gateway",
         "metadata": {"name": name, "namespace": namespace},
         "spec": {
-            "selector": {"app": name},
+            "selector": {"app": name, "namespace": namespace},
             "servers": [{
                 "bind": "127.0.0.1",
                 "port": {"number": port, "name": "http", "protocol": "HTTP"},

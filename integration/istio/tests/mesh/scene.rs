@@ -11,7 +11,7 @@ use coalmine_istio::mesh::Mesh;
 use coalmine_istio::ports;
 use coalmine_istio::proxy::{Launch, Proxy, Role};
 use coalmine_istio::service::eventually;
-use coalmine_istio::workload::Workload;
+use coalmine_istio::workload::{Workload, gateway};
 use serde_json::{Value, json};
 
 use crate::setting::{self, PATIENCE};
@@ -48,19 +48,7 @@ impl<'m> Scene<'m> {
         let workload = Workload::start(namespace, "shop", inside, &["v1", "v2"]).unwrap();
         let kubectl = &mesh.cluster.kubectl;
         kubectl.apply(&workload.objects()).unwrap();
-        let gateway = json!({
-            "apiVersion": "networking.istio.io/v1",
-            "kind": "Gateway",
-            "metadata": {"name": "edge", "namespace": namespace},
-            "spec": {
-                "selector": {"app": "edge"},
-                "servers": [{
-                    "bind": "127.0.0.1",
-                    "port": {"number": edge, "name": "http", "protocol": "HTTP"},
-                    "hosts": ["*"],
-                }],
-            },
-        });
+        let gateway = gateway(namespace, "edge", edge);
         kubectl.apply(&gateway.to_string()).unwrap();
         Self {
             mesh,
