@@ -133,22 +133,25 @@ async fn ask_istiods(
             return;
         }
     };
+    let mut silent = Vec::new();
     for way in ways {
         match istiod::ask(&way, progress).await {
             Ok(plane) => cluster.control_planes.push(plane),
-            Err(why) => {
-                let proxies = match args.istiod.len() {
-                    0 | 1 => "proxies are not shown",
-                    _ => "some proxies are not shown",
-                };
-                cluster.silent = Some(Silent {
-                    message: format!("{proxies}: istiod at {} {why}", way.name()),
-                    help: format!(
-                        "forward a port with `kubectl -n {} port-forward deploy/istiod 15014`, and give --istiod http://127.0.0.1:15014",
-                        args.root_namespace
-                    ),
-                });
-            }
+            Err(why) => silent.push(format!("istiod at {} {why}", way.name())),
         }
     }
+    if silent.is_empty() {
+        return;
+    }
+    let proxies = match cluster.control_planes.as_slice() {
+        [] => "proxies are not shown",
+        _ => "some proxies are not shown",
+    };
+    cluster.silent = Some(Silent {
+        message: format!("{proxies}: {}", silent.join("; ")),
+        help: format!(
+            "forward a port with `kubectl -n {} port-forward deploy/istiod 15014`, and give --istiod http://127.0.0.1:15014",
+            args.root_namespace
+        ),
+    });
 }

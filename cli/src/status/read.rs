@@ -185,22 +185,27 @@ async fn list(
         }
         Err(error) => why(error)?,
     };
-    let mut read = Vec::new();
+    let (mut read, mut failed) = (Vec::new(), None);
     if matches!(refused, Why::Forbidden { .. }) {
         if is_absent(client, kind).await {
             cluster.unread.push(unread(kind, Why::Absent));
             return Ok(());
         }
         for namespace in near {
-            if let Ok(found) = pages(client, kind, Some(namespace)).await {
-                cluster.objects.extend(found);
-                read.push(namespace.clone());
+            match pages(client, kind, Some(namespace)).await {
+                Ok(found) => {
+                    cluster.objects.extend(found);
+                    read.push(namespace.clone());
+                }
+                Err(error) => match why(error)? {
+                    Why::Failed(message) => failed = Some(message),
+                    Why::Forbidden { .. } | Why::Absent => {}
+                },
             }
         }
     }
-    cluster
-        .unread
-        .push(unread(kind, with_places(refused, read)));
+    let why = failed.map_or_else(|| with_places(refused, read), Why::Failed);
+    cluster.unread.push(unread(kind, why));
     Ok(())
 }
 

@@ -256,6 +256,7 @@ fn the_pages_commands_run() {
             .collect();
         for line in &lines {
             let line = line.replace("--module $MODULE", MODULE);
+            let line = line.replace("--module $FORMER", MODULE);
             let mut command = command();
             command.args(shlex::split(&line).unwrap());
             let ran = run(command.current_dir(folder.path()), "");
@@ -268,6 +269,6 @@ fn the_pages_commands_run() {
         assert_eq!(lines.len(), expected, "{page}");
         assert!(fs::read_dir(folder.path().join("out")).unwrap().count() > 0);
     };
-    check("istio.md", 9);
+    check("istio.md", 11);
     check("istio-envoyfilter.md", 2);
 }

@@ -1,6 +1,6 @@
 //! What `up` starts: a mesh to try things by hand.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::Command;
 
@@ -20,8 +20,9 @@ use super::keeper::State;
 /// The namespace of the service.
 const NAMESPACE: &str = "bookinfo";
 
-/// The service, as in `docs/istio.md`.
+/// The service, and its port, as in `docs/istio.md`.
 const SERVICE: &str = "reviews";
+const PORT: u16 = 9080;
 
 /// A mesh with a service of two versions, a gateway and a sidecar, and a registry with the module.
 pub(super) struct Playground {
@@ -30,7 +31,7 @@ pub(super) struct Playground {
     _gateway: Proxy,
     mesh: Mesh,
     _workload: Workload,
-    _registry: Registry,
+    registry: Registry,
     module: String,
     inside: u16,
     edge: u16,
@@ -49,7 +50,12 @@ impl Playground {
         let module = push(&registry)?;
         progress("starting a service, a gateway and a sidecar");
         mesh.namespace(NAMESPACE)?;
-        let [inside, edge] = ports::some()?;
+        // The one that docs/istio.md has, if it is free.
+        let inside = match TcpListener::bind(("127.0.0.1", PORT)) {
+            Ok(_) => PORT,
+            Err(_) => ports::free()?,
+        };
+        let edge = ports::free()?;
         let workload = Workload::start(NAMESPACE, SERVICE, inside, &["v1", "v2"])?;
         mesh.cluster.kubectl.apply(&workload.objects())?;
         mesh.cluster
@@ -60,7 +66,7 @@ impl Playground {
             _gateway: Launch::new(Role::Router, NAMESPACE, "edge").start(&mesh)?,
             mesh,
             _workload: workload,
-            _registry: registry,
+            registry,
             module,
             inside,
             edge,
@@ -86,6 +92,11 @@ impl Playground {
                     "KUBECONFIG",
                     kubeconfig.display().to_string(),
                     "the cluster's administrator",
+                ),
+                variable(
+                    "REGISTRY",
+                    self.registry.address().to_string(),
+                    "a registry, for `coalmine module push $REGISTRY/coalmine:0.1.0 --module target/coalmine.wasm`",
                 ),
                 variable(
                     "MODULE",
