@@ -359,15 +359,19 @@ fn none_of_these(cluster: &Cluster, question: &Question, survey: &Survey) -> Fin
     let Question {
         canary, namespace, ..
     } = question;
+    let kinds = ["WasmPlugin", "TrafficExtension", "EnvoyFilter"];
+    let plugin = match kinds.iter().all(|kind| cluster.has_all(kind)) {
+        true => "no plugin",
+        false => "no plugin that could be read",
+    };
     let wanted = match (canary, namespace) {
-        (None, None) => "no plugin of this cluster carries a canary".to_owned(),
-        (Some(canary), None) => format!("no plugin of this cluster carries a canary `{canary}`"),
-        (None, Some(namespace)) => format!("no plugin carries a canary of namespace {namespace}"),
+        (None, None) => format!("{plugin} of this cluster carries a canary"),
+        (Some(canary), None) => format!("{plugin} of this cluster carries a canary `{canary}`"),
+        (None, Some(namespace)) => format!("{plugin} carries a canary of namespace {namespace}"),
         (Some(canary), Some(namespace)) => {
-            format!("no plugin carries a canary `{canary}` of namespace {namespace}")
+            format!("{plugin} carries a canary `{canary}` of namespace {namespace}")
         }
     };
-    let kinds = ["WasmPlugin", "TrafficExtension", "EnvoyFilter"];
     let absent = |kind: &str| {
         let mut unread = cluster.unread.iter();
         unread.any(|one| one.kind == kind && one.why == Why::Absent)

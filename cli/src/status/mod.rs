@@ -3,7 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | [`cluster`] | what was read of a cluster |
-//! | [`judge`] | what is said of it: pure |
+//! | [`mod@judge`] | what is said of it: pure |
 //! | `proxies` | which proxies have which plugin |
 //! | [`report`] | what is said, for programs |
 //! | `text` | the same for people |

@@ -163,7 +163,11 @@ pub(super) async fn pods(
                 cluster.objects.extend(found);
                 read.push(namespace.clone());
             }
-            Err(error) => refused = Some(why(error)?),
+            // What failed weighs more than what is forbidden.
+            Err(error) => match (why(error)?, &refused) {
+                (_, Some(Why::Failed(_))) => {}
+                (why, _) => refused = Some(why),
+            },
         }
     }
     if let Some(why) = refused {

@@ -20,7 +20,7 @@ pub const ETCD: (&str, &str) = ("etcd", "etcd-server");
 /// How long a start may take on a busy machine.
 const READY_WITHIN: Duration = Duration::from_secs(90);
 
-/// Who may do everything.
+/// Who may do everything, on this machine.
 const TOKEN: &str = "for-one-process-alone";
 
 /// A running cluster without nodes.
@@ -28,7 +28,6 @@ const TOKEN: &str = "for-one-process-alone";
 pub struct Cluster {
     /// `kubectl`, as its administrator.
     pub kubectl: Kubectl,
-    port: u16,
     // In this order: the server ends before what it stores in.
     _api_server: Service,
     _etcd: Service,
@@ -71,7 +70,7 @@ impl Cluster {
                 .args(["--service-cluster-ip-range", "10.96.0.0/16"])
                 // Nobody fills accounts with what this plugin demands of pods.
                 .args(["--disable-admission-plugins", "ServiceAccount"])
-                // The proxy of services, through which istiod is asked, needs no endpoint reconciler.
+                // A server alone has no others to be told of.
                 .args(["--endpoint-reconciler-type", "none"])
                 .arg("--cert-dir")
                 .arg(path("certificates"))
@@ -94,7 +93,6 @@ impl Cluster {
         })?;
         Ok(Self {
             kubectl,
-            port,
             _api_server: api_server,
             _etcd: etcd,
         })
@@ -104,12 +102,6 @@ impl Cluster {
     #[must_use]
     pub fn kubeconfig(&self) -> PathBuf {
         self.kubectl.kubeconfig().to_owned()
-    }
-
-    /// Its address, for those with a token of their own.
-    #[must_use]
-    pub fn url(&self) -> String {
-        format!("https://127.0.0.1:{}", self.port)
     }
 }
 

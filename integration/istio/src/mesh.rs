@@ -1,7 +1,7 @@
 //! A whole mesh: a cluster with Istio's kinds, istiod, and what proxies need to join.
 
-use std::fs;
-use std::path::PathBuf;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -42,6 +42,8 @@ pub struct Mesh {
     pub istiod: Istiod,
     /// The API server.
     pub cluster: Cluster,
+    /// Held as long as the folder is in use.
+    _lock: File,
 }
 
 impl Mesh {
@@ -56,6 +58,7 @@ impl Mesh {
         progress: &dyn Fn(&str),
     ) -> Result<Self> {
         let place = workspace::target_dir().join("istio").join(name);
+        let lock = lock(&place)?;
         if place.exists() {
             fs::remove_dir_all(&place)
                 .with_context(|| format!("cannot empty {}", place.display()))?;
@@ -87,6 +90,7 @@ impl Mesh {
             root_certificate,
             istiod,
             cluster,
+            _lock: lock,
         })
     }
 
@@ -135,6 +139,20 @@ impl Options {
         }
         config
     }
+}
+
+/// Takes a mesh's folder for this process alone, until the file is closed.
+fn lock(place: &Path) -> Result<File> {
+    let path = place.with_added_extension("lock");
+    fs::create_dir_all(place.parent().context("a folder for meshes")?)?;
+    let file = File::create(&path)?;
+    file.try_lock().with_context(|| {
+        format!(
+            "another run has a mesh of this name; wait for its end ({})",
+            path.display()
+        )
+    })?;
+    Ok(file)
 }
 
 /// Creates definitions: for `kubectl apply` they are too long to be kept in an annotation.

@@ -11,7 +11,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use coalmine_integration::admin::Admin;
 use coalmine_integration::client::{Client, Request};
 use serde_json::{Value, json};
@@ -284,10 +284,18 @@ fn template(mesh: &Mesh) -> Result<PathBuf> {
         let source = "tools/packaging/common/envoy_bootstrap.json";
         let text = fs::read_to_string(mesh.programs.istio_source.join(source))
             .with_context(|| format!("Istio's source has no {source}"))?;
-        let text = text
-            .replace("{{ .wildcard }}", "{{ .localhost }}")
-            .replace("{{- if .metadata_discovery }}", "{{- if false }}");
-        fs::write(&path, text)?;
+        let mut ours = text;
+        for (theirs, instead) in [
+            ("{{ .wildcard }}", "{{ .localhost }}"),
+            ("{{- if .metadata_discovery }}", "{{- if false }}"),
+        ] {
+            ensure!(
+                ours.contains(theirs),
+                "{source} of Istio has no {theirs} any more"
+            );
+            ours = ours.replace(theirs, instead);
+        }
+        fs::write(&path, ours)?;
     }
     Ok(path)
 }

@@ -16,9 +16,6 @@ use rustix::process::{Pid, Signal, kill_process_group};
 /// Between two looks at something that takes a fraction of a second.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
-/// How long a SIGTERM may take before SIGKILL follows.
-const STOP_WITHIN: Duration = Duration::from_secs(10);
-
 /// A running program; it is killed when dropped.
 #[derive(Debug)]
 pub struct Service {
@@ -80,30 +77,11 @@ impl Service {
         }
     }
 
-    /// Its process, which leads a group of the same number.
-    #[must_use]
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     /// What it has written so far.
     #[must_use]
     pub fn log(&self) -> String {
         let bytes = fs::read(&self.log).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
-    }
-
-    /// Asks it to end, and waits.
-    pub fn stop(mut self) {
-        self.signal(Signal::TERM);
-        let begun = Instant::now();
-        while begun.elapsed() < STOP_WITHIN {
-            if matches!(self.child.try_wait(), Ok(Some(_)) | Err(_)) {
-                break;
-            }
-            std::thread::sleep(LOOK_AGAIN);
-        }
-        // What is left of the group ends in drop.
     }
 
     fn signal(&self, signal: Signal) {
@@ -129,7 +107,7 @@ impl Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
-        // Without a wait before it, the group has this number still, even if its leader is gone.
+        // What it started keeps the group, and its number, where the leader is gone already.
         self.signal(Signal::KILL);
         let _ = self.child.wait();
     }

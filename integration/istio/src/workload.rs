@@ -33,13 +33,6 @@ impl Workload {
         })
     }
 
-    /// The server of a version.
-    #[must_use]
-    pub fn version(&self, version: &str) -> Option<&Upstream> {
-        let found = self.versions.iter().find(|(name, _)| name == version);
-        found.map(|(_, upstream)| upstream)
-    }
-
     /// A Service, and for each version a WorkloadEntry with the labels `app` and `version`, as a
     /// stream for `kubectl apply -f -`.
     #[must_use]

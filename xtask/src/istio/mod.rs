@@ -23,13 +23,13 @@ use crate::envoy;
 use crate::module;
 use crate::setup::Need;
 use crate::step::Step;
-use crate::test;
+use crate::test::{self, Stage};
 
 /// Run a real Istio here: API server, istiod, agents with Envoys; no cluster, no container
 ///
 /// Everything is built once from Go modules at pinned versions, which takes about eight minutes on
 /// two cores and needs Go; after that a mesh stands in seconds. All of it listens on this machine
-/// alone.
+/// alone, but for the agents' status ports, for which Istio knows no address.
 #[derive(Args)]
 pub(crate) struct Istio {
     #[command(subcommand)]
@@ -94,13 +94,20 @@ impl Istio {
 
 impl Test {
     fn run(&self) -> Result<ExitCode> {
-        let stages = if self.all {
+        let wanted = if self.all {
             let releases = release::RELEASES.iter();
-            releases.map(|one| test::on_istio(one, one.envoy)).collect()
+            releases.map(|one| (one, one.envoy.to_owned())).collect()
         } else {
             let release = self.choice.release()?;
-            vec![test::on_istio(release, &self.choice.envoy(release))]
+            vec![(release, self.choice.envoy(release))]
         };
+        // Who asks for these tests alone is not served by leaving them out.
+        let stage = |(release, envoy): (&'static Release, String)| Stage {
+            skip: None,
+            needs: &TEST_NEEDS,
+            ..test::on_istio(release, &envoy)
+        };
+        let stages: Vec<Stage> = wanted.into_iter().map(stage).collect();
         test::run(&stages)
     }
 }
@@ -118,14 +125,24 @@ impl Choice {
     }
 }
 
+/// What the tests need.
+const TEST_NEEDS: [Need; 6] = [
+    Need::WasmTarget,
+    Need::Envoy,
+    Need::Registry,
+    Need::Prometheus,
+    Need::Etcd,
+    Need::Go,
+];
+
 /// What a mesh needs beyond its own programs.
-pub(crate) const NEEDS: [Need; 4] = [Need::WasmTarget, Need::Etcd, Need::Registry, Need::Go];
+const NEEDS: [Need; 4] = [Need::WasmTarget, Need::Etcd, Need::Registry, Need::Go];
 
 /// Installs and builds all that a mesh is started from, the module included.
 ///
 /// # Errors
 /// Something is missing and cannot be had; the message says what to do.
-fn prepare(choice: &Choice) -> Result<Programs> {
+fn prepare(choice: &Choice) -> Result<()> {
     let release = choice.release()?;
     let envoy = choice.envoy(release);
     let step = Step::begin("the programs of Istio");
@@ -133,10 +150,10 @@ fn prepare(choice: &Choice) -> Result<Programs> {
         need.ensure(&envoy, &step)?;
     }
     envoy::ensure(&envoy)?;
-    let programs = Programs::ensure(release, &envoy, &|line| step.say(line))?;
+    Programs::ensure(release, &envoy, &|line| step.say(line))?;
     step.end("ready");
     let step = Step::begin("the module");
     module::build(&step)?;
     step.end("ready");
-    Ok(programs)
+    Ok(())
 }

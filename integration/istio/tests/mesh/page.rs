@@ -99,12 +99,20 @@ exec {kubectl} "$@""#,
             "istioctl",
             &format!(r#"exec {} "$@""#, mesh.programs.istioctl.display()),
         );
-        // A command that carries no module is told where it is.
+        // A command that carries no module is told where it is. The next release has other bytes.
+        let newer = bin.join("newer.wasm");
+        let mut bytes = fs::read(workspace::module_path()).unwrap();
+        bytes.extend_from_slice(b"\0\x06\x05newer");
+        fs::write(&newer, bytes).unwrap();
         let coalmine = command::coalmine().unwrap();
         let push = format!(
-            r#"[ "$1 $2" = "module push" ] && set -- "$@" --module {}
+            r#"case "$*" in
+"module push "*:0.1.0) set -- "$@" --module {} ;;
+"module push "*) set -- "$@" --module {} ;;
+esac
 exec {} "$@""#,
             workspace::module_path().display(),
+            newer.display(),
             coalmine.display()
         );
         program(&bin, "coalmine", &push);
@@ -169,7 +177,12 @@ fn the_page_is_true_from_its_first_command_to_its_last() {
     assert!(steps.len() >= 15 && asked >= 3, "{steps:?}");
     for Step { command, prints } in &steps {
         if prints.is_empty() {
-            shell.run(command).unwrap();
+            let out = shell.run(command).unwrap();
+            // The last of the page asks what is left.
+            assert!(
+                !command.starts_with("kubectl get ") || out.is_empty(),
+                "{out}"
+            );
             continue;
         }
         // What was applied a moment ago is on its way.
@@ -183,4 +196,6 @@ fn the_page_is_true_from_its_first_command_to_its_last() {
         })
         .unwrap();
     }
+    let [former, newer] = ["FORMER", "MODULE"].map(|name| &shell.variables[name]);
+    assert_ne!(former, newer);
 }
