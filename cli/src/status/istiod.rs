@@ -162,11 +162,11 @@ pub(super) async fn ask(way: &Way<'_>, progress: &dyn Fn(&str)) -> Result<Contro
     for (number, proxy) in wanted.into_iter().enumerate() {
         progress(&format!("asking {name}: proxy {} of {all}", number + 1));
         let path = format!("/debug/ecdsz?proxyID={}", proxy.id);
-        proxy.configs = way
-            .json::<Value>(&path)
-            .await
-            .ok()
-            .map(|dump| configs(&dump));
+        // One that fails once would fail for each of them, and take its time for it.
+        let Ok(dump) = way.json::<Value>(&path).await else {
+            break;
+        };
+        proxy.configs = Some(configs(&dump));
     }
     Ok(ControlPlane { name, proxies })
 }

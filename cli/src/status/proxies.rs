@@ -26,7 +26,9 @@ pub(super) fn of(
         for proxy in &plane.proxies {
             for carrier in carriers {
                 let state = state(proxy, carrier);
-                if state == State::Absent && !is_for(carrier, proxy, root_namespace) {
+                let unknown = proxy.asked.is_none() && proxy.configs.is_none();
+                let asks = state != State::Absent && !unknown;
+                if !asks && !is_for(carrier, proxy, root_namespace) {
                     continue;
                 }
                 let refused = proxy.refused.iter().find(|one| one.what == EXTENSIONS);

@@ -112,7 +112,12 @@ fn proxies_of(proxies: &[ProxyStatus]) -> String {
         return "no proxy that these plugins are for is connected\n".to_owned();
     }
     let mut rows: Vec<&ProxyStatus> = proxies.iter().collect();
-    rows.sort_by_key(|one| matches!(one.state, State::Synced | State::Acknowledged));
+    rows.sort_by_key(|one| match one.state {
+        State::Refused => 0,
+        State::NotSent | State::Stale | State::Outdated => 1,
+        State::Absent => 2,
+        State::Synced | State::Acknowledged => 3,
+    });
     let mut table = table(&["proxy", "is a", "plugin", "state"]);
     for one in rows.iter().take(MOST_PROXIES) {
         table.add_row([&one.proxy, &one.role, &one.plugin, one.state.words()]);
