@@ -103,6 +103,17 @@ fn what_proxies_have() {
         Some(State::Absent),
         &["note proxy-without"],
     );
+    // Where istiod tells neither what is asked for nor what there is, labels decide.
+    let unknown = |one: &mut Proxy| (one.asked, one.configs) = (None, None);
+    check(&unknown, Some(State::Acknowledged), &[]);
+    check(
+        &|one| {
+            unknown(one);
+            one.role = "ztunnel".to_owned();
+        },
+        None,
+        &[],
+    );
     // It is for sidecars and gateways of the whole mesh.
     check(
         &|one| (one.asked, one.role) = (Some(Vec::new()), "waypoint".to_owned()),
