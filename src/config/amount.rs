@@ -37,6 +37,19 @@ pub(super) fn read_millis(field: &Field<'_>, report: &mut Report<'_>) -> Option<
     read_length(field, &units, "ms, s, m or h, like `10s`", report)
 }
 
+/// The same, up to days: `10m`, `2d`.
+#[cfg(feature = "rollout")]
+pub(super) fn read_length_to_days(field: &Field<'_>, report: &mut Report<'_>) -> Option<u32> {
+    let units = [
+        ("ms", 1),
+        ("s", 1000),
+        ("m", 60_000),
+        ("h", 3_600_000),
+        ("d", 86_400_000),
+    ];
+    read_length(field, &units, "ms, s, m, h or d, like `10m`", report)
+}
+
 fn read_length(
     field: &Field<'_>,
     units: &[(&str, u32)],

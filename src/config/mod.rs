@@ -18,6 +18,7 @@ mod read_rule;
 mod read_shares;
 mod read_spec;
 mod read_unit;
+mod rollout;
 mod service;
 mod signed;
 mod travel;
@@ -27,6 +28,7 @@ pub use evidence::Evidence;
 pub use guard::Guard;
 pub use protocol::Protocol;
 pub use read::{Canaries, PLUGIN_KIND, read, read_json};
+pub use rollout::{Analysis, Freeze, Limit, Query, Ratio, Rollout, Step, TimeOfWeek};
 pub use service::Service;
 pub use signed::{PublicKey, Revoked, SignedPins, VERIFICATIONS_PER_SECOND};
 pub use travel::{Callers, Heritage, Inherit, Propagate};
@@ -119,6 +121,9 @@ pub struct Spec {
     /// What is counted of the responses; nothing if not said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Evidence>,
+    /// How a variant walks from its first share to everyone; by nobody if not said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<Rollout>,
 }
 
 /// Shares by variant, in the order written.

@@ -33,6 +33,7 @@ const FIELDS: &[&str] = &[
     "inherit",
     "guard",
     "evidence",
+    "rollout",
 ];
 
 pub(super) fn read_spec(
@@ -97,6 +98,12 @@ pub(super) fn read_spec(
     let evidence = fields
         .get("evidence")
         .and_then(|field| read_evidence(&field, &context, report));
+    #[cfg(feature = "rollout")]
+    let rollout = fields
+        .get("rollout")
+        .and_then(|field| super::rollout::read_rollout(&field, &fields, &context, report));
+    #[cfg(not(feature = "rollout"))]
+    let rollout = None;
     if unit.is_empty() && when_no_unit == WhenNoUnit::Default {
         warn_of_nobody(&fields, report);
     }
@@ -119,6 +126,7 @@ pub(super) fn read_spec(
         inherit,
         guard,
         evidence,
+        rollout,
     })
 }
 

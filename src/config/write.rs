@@ -61,6 +61,7 @@ impl<'c> From<&'c Canaries> for Plugin<'c> {
             let mut canary = canary.clone();
             canary.spec.service = None;
             canary.spec.protocol = Protocol::default();
+            canary.spec.rollout = None;
             for (_, variant) in &mut canary.spec.variants {
                 *variant = Variant {
                     max: variant.max,

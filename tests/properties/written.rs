@@ -35,6 +35,7 @@ pub(crate) fn canary(variants: &[(&str, Option<u32>)]) -> Canary {
             inherit: None,
             guard: None,
             evidence: None,
+            rollout: None,
         },
     }
 }

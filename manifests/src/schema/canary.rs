@@ -2,6 +2,7 @@
 
 use super::condition::{condition, rules};
 use super::guard::guard;
+use super::rollout::rollout;
 use super::signed::signed;
 use super::travel::{inherit, propagate};
 use super::types::{Kind, Pairs, Schema};
@@ -130,6 +131,7 @@ fn spec() -> Schema {
         ("propagate", propagate()),
         ("inherit", inherit()),
         ("guard", guard()),
+        ("rollout", rollout()),
     ];
     across(Schema::fields(fields).needs(&["hosts", "variants", "default"]))
         .about("What the canary says.")
@@ -163,6 +165,22 @@ fn across(spec: Schema) -> Schema {
         "!has(self.guard) || !has(self.guard.variant) || \
          (self.guard.variant in self.variants && self.guard.variant != self.default)",
         "guard.variant is one of the variants beside the default",
+    )
+    .rule(
+        "!has(self.rollout) || !has(self.ramp)",
+        "a ramp moves shares by the clock, and a rollout by evidence: only one can",
+    )
+    .rule(
+        "!has(self.rollout) || has(self.evidence) || \
+         (has(self.rollout.analysis) && has(self.rollout.analysis.queries) && \
+         self.rollout.analysis.queries.size() > 0)",
+        "a rollout needs evidence: {} beside it, or queries under analysis",
+    )
+    .rule(
+        "!has(self.rollout) || (has(self.rollout.variant) \
+         ? self.rollout.variant in self.variants && self.rollout.variant != self.default \
+         : self.variants.size() == 2)",
+        "rollout.variant is one of the variants beside the default",
     )
     .rule(
         "self.variants.size() < 4 || \

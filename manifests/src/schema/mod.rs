@@ -18,6 +18,7 @@ mod canary;
 mod condition;
 mod crd;
 mod guard;
+mod rollout;
 mod signed;
 mod travel;
 mod types;

@@ -1,0 +1,401 @@
+//! Reading `rollout`.
+
+use super::freeze::{DAY, DAYS};
+use super::{Analysis, Freeze, Limit, Query, Ratio, Rollout, Step, TimeOfWeek};
+use crate::Timestamp;
+use crate::bucket::Share;
+use crate::config::amount::{read_length_to_days, read_number};
+use crate::config::context::Context;
+use crate::config::fields::{Field, Fields, Report};
+use crate::config::names::{known_variant, label};
+use crate::config::read_shares::read_share;
+
+/// Requests before a step, if nobody says.
+const MIN_REQUESTS: u32 = 100;
+
+/// How many a count may be.
+const COUNT: (u32, u32) = (1, 1_000_000_000);
+
+/// The share above which the default has fewer users left than the variant.
+const HALF: u32 = 500_000;
+
+pub(in crate::config) fn read_rollout(
+    field: &Field<'_>,
+    beside: &Fields<'_>,
+    context: &Context<'_>,
+    report: &mut Report<'_>,
+) -> Option<Rollout> {
+    const FIELDS: &[&str] = &["variant", "revision", "steps", "analysis", "freeze"];
+    let fields = field.fields(report, FIELDS)?;
+    let variant = read_variant(field, &fields, context, report);
+    let revision = fields.get("revision").and_then(|field| {
+        let text = field.filled(report)?;
+        Some(text.to_owned())
+    });
+    let max = context
+        .variants
+        .iter()
+        .find(|(name, _)| Some(name) == variant.as_ref())
+        .and_then(|(_, variant)| variant.max);
+    let steps = read_steps(&fields, max, report);
+    let analysis = match fields.get("analysis") {
+        Some(field) => read_analysis(&field, report),
+        None => Some(Analysis::default()),
+    };
+    let freeze = fields
+        .get("freeze")
+        .and_then(|field| field.list(report))
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|field| read_freeze(field, report))
+        .collect();
+    if let Some(ramp) = beside.get("ramp") {
+        report.error(
+            ramp.key_place(),
+            "ramp-beside-rollout",
+            "a ramp moves shares by the clock, and a rollout by evidence: only one can",
+            "take one of them out".to_owned(),
+        );
+    }
+    let counted = beside.get("evidence").is_some();
+    if !counted
+        && analysis
+            .as_ref()
+            .is_some_and(|analysis| analysis.queries.is_empty())
+    {
+        report.error(
+            field.key_place(),
+            "rollout-without-evidence",
+            "there is nothing to judge the variant by",
+            "write `evidence: {}` beside it, or `queries` under `analysis`".to_owned(),
+        );
+    }
+    Some(Rollout {
+        variant: variant?,
+        revision,
+        steps: steps?,
+        analysis: analysis?,
+        freeze,
+    })
+}
+
+/// The one that is named, or the only one there is beside the default.
+fn read_variant(
+    rollout: &Field<'_>,
+    fields: &Fields<'_>,
+    context: &Context<'_>,
+    report: &mut Report<'_>,
+) -> Option<String> {
+    let Some(field) = fields.get("variant") else {
+        let mut others = context
+            .variants
+            .iter()
+            .filter(|(name, _)| name != context.default);
+        if let (Some((only, _)), None) = (others.next(), others.next()) {
+            return Some(only.clone());
+        }
+        report.error(
+            rollout.key_place(),
+            "missing-field",
+            "`variant` is missing, and there are several beside the default",
+            "name the variant that is rolled out".to_owned(),
+        );
+        return None;
+    };
+    let name = known_variant(field.text(report)?, &field, context.variants, report)?;
+    if name == context.default {
+        report.error(
+            field.value_place(),
+            "rollout-of-the-default",
+            format!("`{name}` is the default, which everyone has who has no other"),
+            "name the variant that is rolled out".to_owned(),
+        );
+        return None;
+    }
+    Some(name)
+}
+
+fn read_steps(
+    fields: &Fields<'_>,
+    max: Option<Share>,
+    report: &mut Report<'_>,
+) -> Option<Vec<Step>> {
+    let list = fields
+        .required(report, "steps", "write `steps: [{share: 1%, for: 10m}]`")?
+        .filled_list(report, "a rollout needs a step")?;
+    let mut steps: Vec<Step> = Vec::with_capacity(list.len());
+    for field in &list {
+        let Some((step, share)) = read_step(field, report) else {
+            continue;
+        };
+        if let Some(before) = steps.last()
+            && step.share <= before.share
+        {
+            report.error(
+                share.value_place(),
+                "step-order",
+                format!(
+                    "{} is not more than the {} before it",
+                    step.share, before.share
+                ),
+                "let shares grow from step to step; a rollback needs no step".to_owned(),
+            );
+        }
+        if let Some(max) = max
+            && step.share > max
+        {
+            report.error(
+                share.value_place(),
+                "over-max",
+                format!(
+                    "the variant may have {max} at most, and this is {}",
+                    step.share
+                ),
+                "make it smaller, or its `max` larger (with a new salt: territories move)"
+                    .to_owned(),
+            );
+        } else if step.share.millionths() > HALF && step.share != Share::ALL {
+            report.warning(
+                share.value_place(),
+                "step-over-half",
+                "above 50% the control cohort is smaller than the variant: only the limit watches this step",
+                "let the last step be 50% or less; everyone follows it by itself".to_owned(),
+            );
+        } else if step.share == Share::ALL {
+            report.error(
+                share.value_place(),
+                "step-of-everyone",
+                "everyone is where the rollout goes by itself when its steps are done",
+                "take this step out".to_owned(),
+            );
+        }
+        steps.push(step);
+    }
+    (!steps.is_empty()).then_some(steps)
+}
+
+/// A step, and where its share stands.
+fn read_step<'n>(field: &Field<'n>, report: &mut Report<'_>) -> Option<(Step, Field<'n>)> {
+    let fields = field.fields(report, &["share", "for", "minRequests", "approve"])?;
+    let place = fields.required(report, "share", "write `share: 1%`");
+    let share = place.as_ref().and_then(|field| read_share(field, report));
+    if let (Some(Share::NONE), Some(field)) = (share, &place) {
+        report.error(
+            field.value_place(),
+            "bad-share",
+            "a step of nobody shows nothing",
+            "write more, like `0.1%`".to_owned(),
+        );
+        return None;
+    }
+    let hold = fields
+        .required(report, "for", "write `for: 10m`")
+        .and_then(|field| read_length_to_days(&field, report));
+    let min_requests = match fields.get("minRequests") {
+        Some(field) => read_number(&field, COUNT, report),
+        None => Some(MIN_REQUESTS),
+    };
+    let approve = fields
+        .get("approve")
+        .and_then(|field| field.boolean(report));
+    let step = Step {
+        share: share?,
+        hold: hold?,
+        min_requests: min_requests?,
+        approve: approve.unwrap_or_default(),
+    };
+    Some((step, place?))
+}
+
+fn read_analysis(field: &Field<'_>, report: &mut Report<'_>) -> Option<Analysis> {
+    const FIELDS: &[&str] = &[
+        "every",
+        "tolerance",
+        "falseRollback",
+        "limit",
+        "alertAfter",
+        "queries",
+    ];
+    let fields = field.fields(report, FIELDS)?;
+    let usual = Analysis::default();
+    let mut length = |name, usual| match fields.get(name) {
+        Some(field) => read_length_to_days(&field, report),
+        None => Some(usual),
+    };
+    let (every, alert_after) = (
+        length("every", usual.every),
+        length("alertAfter", usual.alert_after),
+    );
+    let mut share = |name, usual| match fields.get(name) {
+        Some(field) => read_share(&field, report),
+        None => Some(usual),
+    };
+    let tolerance = share("tolerance", usual.tolerance);
+    let false_rollback = share("falseRollback", usual.false_rollback);
+    if let (Some(share), Some(field)) = (false_rollback, fields.get("falseRollback"))
+        && !(1..=100_000).contains(&share.millionths())
+    {
+        report.error(
+            field.value_place(),
+            "bad-share",
+            "no test keeps a promise of never, and more than one in ten is none",
+            "write more than 0% and at most 10%, like `1%`".to_owned(),
+        );
+    }
+    let limit = match fields.get("limit") {
+        Some(field) => read_limit(&field, report),
+        None => Some(Limit::default()),
+    };
+    let queries = fields
+        .get("queries")
+        .and_then(|field| field.list(report))
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|field| read_query(field, report))
+        .collect();
+    Some(Analysis {
+        every: every?,
+        tolerance: tolerance?,
+        false_rollback: false_rollback?,
+        limit: limit?,
+        alert_after: alert_after?,
+        queries,
+    })
+}
+
+fn read_limit(field: &Field<'_>, report: &mut Report<'_>) -> Option<Limit> {
+    let fields = field.fields(report, &["maxErrorRate", "minRequests", "window"])?;
+    let usual = Limit::default();
+    let max_error_rate = match fields.get("maxErrorRate") {
+        Some(field) => read_share(&field, report),
+        None => Some(usual.max_error_rate),
+    };
+    let min_requests = match fields.get("minRequests") {
+        Some(field) => read_number(&field, COUNT, report),
+        None => Some(usual.min_requests),
+    };
+    let window = match fields.get("window") {
+        Some(field) => read_length_to_days(&field, report),
+        None => Some(usual.window),
+    };
+    Some(Limit {
+        max_error_rate: max_error_rate?,
+        min_requests: min_requests?,
+        window: window?,
+    })
+}
+
+fn read_query(field: &Field<'_>, report: &mut Report<'_>) -> Option<Query> {
+    let fields = field.fields(report, &["name", "canary", "control", "designEffect"])?;
+    let name = fields
+        .required(report, "name", "write `name: checkout-errors`")
+        .and_then(|field| label(&field, report));
+    let mut ratio = |name: &'static str| {
+        let field = fields.required(report, name, "write `{bad: ..., total: ...}` in PromQL")?;
+        let fields = field.fields(report, &["bad", "total"])?;
+        let mut text = |name| {
+            let field = fields.required(report, name, "write PromQL that comes to one number")?;
+            field.filled(report).map(str::to_owned)
+        };
+        let (bad, total) = (text("bad"), text("total"));
+        Some(Ratio {
+            bad: bad?,
+            total: total?,
+        })
+    };
+    let (canary, control) = (ratio("canary"), ratio("control"));
+    let design_effect = match fields.get("designEffect") {
+        Some(field) => read_number(&field, (1, 10_000), report),
+        None => Some(1),
+    };
+    Some(Query {
+        name: name?,
+        canary: canary?,
+        control: control?,
+        design_effect: design_effect?,
+    })
+}
+
+/// A moment of a freeze, as written.
+#[derive(Clone, Copy)]
+enum Moment {
+    Once(Timestamp),
+    Weekly(u16),
+    Daily(u16),
+}
+
+fn read_freeze(field: &Field<'_>, report: &mut Report<'_>) -> Option<Freeze> {
+    let fields = field.fields(report, &["from", "to"])?;
+    let mut moment = |name| {
+        let field = fields.required(report, name, "write `{from: fri 16:00, to: mon 08:00}`")?;
+        let text = field.text(report)?;
+        let moment = parse(text);
+        if moment.is_none() {
+            report.error(
+                field.value_place(),
+                "bad-time",
+                format!("`{text}` is not a time"),
+                "write `16:00`, `fri 16:00` or `2026-12-24T00:00:00Z`, in UTC".to_owned(),
+            );
+        }
+        moment
+    };
+    let (from, to) = (moment("from"), moment("to"));
+    let freeze = match (from?, to?) {
+        (Moment::Once(from), Moment::Once(to)) => (from < to).then_some(Freeze::Once { from, to }),
+        (Moment::Weekly(from), Moment::Weekly(to)) => (from != to).then_some(Freeze::Weekly {
+            from: TimeOfWeek(from),
+            to: TimeOfWeek(to),
+        }),
+        (Moment::Daily(from), Moment::Daily(to)) => {
+            (from != to).then_some(Freeze::Daily { from, to })
+        }
+        _ => {
+            report.error(
+                field.key_place(),
+                "bad-time",
+                "`from` and `to` are of different kinds",
+                "write both as times of day, both with a day of the week, or both with a date"
+                    .to_owned(),
+            );
+            return None;
+        }
+    };
+    if freeze.is_none() {
+        report.error(
+            field.key_place(),
+            "bad-time",
+            "it ends where it begins, or before",
+            "let `to` be later than `from`".to_owned(),
+        );
+    }
+    freeze
+}
+
+fn parse(text: &str) -> Option<Moment> {
+    let text = text.trim();
+    if let Some(time) = Timestamp::parse(text) {
+        return Some(Moment::Once(time));
+    }
+    let Some((day, time)) = text.split_once(' ') else {
+        return clock(text).map(Moment::Daily);
+    };
+    let day = DAYS
+        .iter()
+        .position(|known| day.eq_ignore_ascii_case(known))?;
+    let days = u16::try_from(day).ok()?.checked_mul(DAY)?;
+    Some(Moment::Weekly(days.checked_add(clock(time.trim())?)?))
+}
+
+/// Minutes since midnight of `09:30`.
+fn clock(text: &str) -> Option<u16> {
+    let (hour, minute) = text.split_once(':')?;
+    let digits = |text: &str, below: u16| {
+        let good = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
+        let number = good.then(|| text.parse::<u16>().ok())??;
+        (number < below).then_some(number)
+    };
+    digits(hour, 24)?
+        .checked_mul(60)?
+        .checked_add(digits(minute, 60)?)
+}
