@@ -20,6 +20,10 @@ pub const BEHAVE: &str = "x-behave";
 /// in `x-envoy-attempt-count`, is answered well.
 pub const BEHAVE_AT_FIRST: &str = "x-behave-at-first";
 
+/// The request header that says it for one version alone: `canary status 503` is of the upstream
+/// whose name is `canary`, or ends in `/canary`. May be repeated.
+pub const BEHAVE_OF: &str = "x-behave-of";
+
 /// What an upstream does with a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Behaviour {
@@ -59,6 +63,13 @@ impl Behaviour {
             Self::Stall => "stall".to_owned(),
             Self::Hang => "hang".to_owned(),
         }
+    }
+
+    /// What a value of [`BEHAVE_OF`] asks of the upstream of this name.
+    pub(crate) fn parse_of(value: &str, name: &str) -> Option<Self> {
+        let (version, behaviour) = value.split_once(' ')?;
+        let last = name.rsplit('/').next()?;
+        (version == last).then(|| Self::parse(behaviour))?
     }
 
     /// What a value of [`BEHAVE`] asks for, if it is one.
@@ -138,5 +149,9 @@ mod tests {
             assert_eq!(Behaviour::parse(&behaviour.asked()), Some(behaviour));
         }
         assert_eq!(Behaviour::parse("sing"), None);
+        let of = |name| Behaviour::parse_of("canary status 503", name);
+        assert_eq!(of("web/shop/canary"), Some(Behaviour::Status(503)));
+        assert_eq!(of("canary"), Some(Behaviour::Status(503)));
+        assert_eq!(of("web/shop/stable"), None);
     }
 }

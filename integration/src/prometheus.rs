@@ -28,6 +28,7 @@ const READY_WITHIN: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct Prometheus {
     child: Child,
+    address: SocketAddr,
     client: Client,
     _guardian: Guardian,
     _folder: TempDir,
@@ -76,11 +77,13 @@ impl Prometheus {
         let guardian = Guardian::of(child.id(), folder.path())?;
         let mut prometheus = Self {
             child,
+            address: SocketAddr::from(([127, 0, 0, 1], 0)),
             client: Client::new(SocketAddr::from(([127, 0, 0, 1], 0))),
             _guardian: guardian,
             _folder: folder,
         };
-        prometheus.client = Client::new(prometheus.wait_until_ready(&log)?);
+        prometheus.address = prometheus.wait_until_ready(&log)?;
+        prometheus.client = Client::new(prometheus.address);
         Ok(prometheus)
     }
 
@@ -104,6 +107,12 @@ impl Prometheus {
             }
             std::thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// Where it answers.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// What a query in PromQL gives now: series by their labels, `__name__` as the name.

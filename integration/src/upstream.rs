@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::behaviour::{BEHAVE, BEHAVE_AT_FIRST, Behaviour, Body};
+use crate::behaviour::{BEHAVE, BEHAVE_AT_FIRST, BEHAVE_OF, Behaviour, Body};
 use crate::runtime;
 
 /// The response header with the name of the upstream that answered.
@@ -218,5 +218,8 @@ async fn answer(
         head.headers.get(BEHAVE_AT_FIRST).filter(|_| first)
     });
     let asked = asked.and_then(|value| Behaviour::parse(value.to_str().ok()?));
-    asked.unwrap_or(behaviour).act(response).await
+    let mut of_versions = head.headers.get_all(BEHAVE_OF).iter();
+    let of_it =
+        of_versions.find_map(|value| Behaviour::parse_of(value.to_str().ok()?, &state.name));
+    asked.or(of_it).unwrap_or(behaviour).act(response).await
 }

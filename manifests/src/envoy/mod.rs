@@ -36,12 +36,14 @@ mod bootstrap;
 mod change;
 mod clusters;
 mod discovery;
+mod inside;
 mod listener;
 mod plugin;
 mod routes;
 
 pub use change::{Step, change};
 pub use discovery::{subscription, version};
+pub use inside::{plugin_config, with_plugin_config};
 pub use plugin::{FailurePolicy, filter_resource, plugin_resource};
 
 use crate::kubernetes::Provenance;
