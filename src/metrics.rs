@@ -229,7 +229,7 @@ impl Metric {
     /// it is far fewer, since a series is there from the first time that it is counted in.
     pub fn most_series(self, canary: &Canary) -> usize {
         let spec = &canary.spec;
-        let evidence = |series: usize| spec.evidence.map_or(0, |_| series);
+        let evidence = |series: usize| spec.evidence.as_ref().map_or(0, |_| series);
         let classes = Class::ALL.len();
         match self {
             Self::Decisions => {
@@ -277,7 +277,10 @@ fn guarded(spec: &Spec) -> usize {
 /// The pairs of an arm and a variant that serves it: each variant beside the default by itself and,
 /// if it is guarded, by the default; the control cohort and the rest by the default.
 fn rows(spec: &Spec) -> usize {
-    let rest = spec.evidence.is_some_and(|evidence| evidence.rest);
+    let rest = spec
+        .evidence
+        .as_ref()
+        .is_some_and(|evidence| evidence.rest);
     let of_default = if rest { 2 } else { 1usize };
     beside_default(spec)
         .saturating_add(guarded(spec))

@@ -24,7 +24,7 @@ mod signed;
 mod travel;
 mod write;
 
-pub use evidence::Evidence;
+pub use evidence::{Evidence, MAX_BOUNDS};
 pub use guard::Guard;
 pub use protocol::Protocol;
 pub use read::{Canaries, PLUGIN_KIND, read, read_json};

@@ -116,6 +116,11 @@ pub(super) fn millis<S: Serializer>(millis: &u32, serializer: S) -> Result<S::Ok
     serializer.collect_str(&format_args!("{millis}ms"))
 }
 
+/// Lengths in milliseconds as the reader takes them.
+pub(super) fn all_millis<S: Serializer>(lengths: &[u32], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(lengths.iter().map(|millis| format!("{millis}ms")))
+}
+
 /// Milliseconds that may not be said.
 pub(super) fn maybe_millis<S: Serializer>(
     length: &Option<u32>,

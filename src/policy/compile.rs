@@ -193,7 +193,7 @@ fn compile_canary(
             .as_ref()
             .map(|guard| compile_guard(guard, &variants, default)),
         salted: salted.into(),
-        evidence: spec.evidence,
+        evidence: spec.evidence.clone(),
         member_key,
         first_counter,
     }

@@ -202,8 +202,8 @@ impl CanaryPolicy {
     }
 
     /// What is counted of its responses; `None`: nothing.
-    pub fn evidence(&self) -> Option<Evidence> {
-        self.evidence
+    pub fn evidence(&self) -> Option<&Evidence> {
+        self.evidence.as_ref()
     }
 
     /// The cookie that carries an issued unit, where one is issued.

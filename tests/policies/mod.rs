@@ -154,6 +154,7 @@ impl Random {
                 guard: None,
                 evidence: self.one_in(3).then(|| Evidence {
                     rest: self.one_in(2),
+                    slower_than: [1, 250, 1_000, 3_600_000][self.below(5)..].to_vec(),
                 }),
             },
         }

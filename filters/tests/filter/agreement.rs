@@ -119,7 +119,11 @@ fn one_policy(
             all.extend(baggage(&explanation));
             assert_eq!(filtered.edits, all, "{json}\n{asked:?}");
             assert_eq!(filtered.counted, told, "{json}\n{asked:?}");
-            let all = canary.spec.evidence.is_some_and(|evidence| evidence.rest);
+            let all = canary
+                .spec
+                .evidence
+                .as_ref()
+                .is_some_and(|evidence| evidence.rest);
             let arm = explanation.counted.as_ref();
             let arm = arm.filter(|counted| all || counted.arm != Arm::REST);
             let arm = arm.map(|counted| (counted.arm.clone(), counted.slice.to_string()));

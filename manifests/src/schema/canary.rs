@@ -1,6 +1,7 @@
 //! The description of a `Canary`, field by field.
 
 use super::condition::{condition, rules};
+use super::evidence::evidence;
 use super::guard::guard;
 use super::rollout::rollout;
 use super::signed::signed;
@@ -377,12 +378,4 @@ fn ramp() -> Schema {
             "the first point of a ramp has no point before it to draw a line from",
         )
         .about("Shares as a function of time, in the order of time; `shares` holds before its first point.")
-}
-
-fn evidence() -> Schema {
-    Schema::fields(vec![(
-        "rest",
-        Schema::flag().about("Also those of the default beside the control cohort."),
-    )])
-    .about("Counts the responses of whoever was drawn, by arm; `{}` is enough.")
 }

@@ -200,7 +200,7 @@ fn structural(schema: &Schema, file: &Schema, depth: usize) -> Structural {
         ..Structural::default()
     };
     match schema.kind {
-        Some(Kind::Array) => made.max_items = schema.kubernetes.most,
+        Some(Kind::Array) => made.max_items = schema.max_items.or(schema.kubernetes.most),
         Some(Kind::Object) => made.max_properties = made.max_properties.or(schema.kubernetes.most),
         _ => {}
     }

@@ -60,6 +60,6 @@ pub(super) fn guard() -> Schema {
 }
 
 /// A length of time: a number and ms, s, m or h.
-fn length() -> Schema {
+pub(super) fn length() -> Schema {
     Schema::pattern("^0*[1-9][0-9]*(ms|s|m|h)$").like(&["250ms", "10s", "5m"])
 }

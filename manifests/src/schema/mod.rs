@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `canary` | the description of every field, made once |
 //! | `condition` | what may stand in `when` |
+//! | `evidence` | `evidence` |
 //! | `guard` | `guard` |
 //! | `travel` | `propagate` and `inherit` |
 //! | `signed` | `pins.signed` |
@@ -17,6 +18,7 @@
 mod canary;
 mod condition;
 mod crd;
+mod evidence;
 mod guard;
 mod rollout;
 mod signed;

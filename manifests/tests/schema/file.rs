@@ -114,7 +114,7 @@ fn fields_are_those_of_the_reader() {
             "variants": {"stable": {}, "canary": {}},
             "pins": {}, "unit": [{"header": "x"}],
             "whenNoUnit": "issue-cookie", "issueCookie": {}, "propagate": {}, "inherit": {},
-            "guard": {},
+            "guard": {}, "evidence": {},
             "rules": [
                 {"name": "a", "route": "canary", "when": {"header": {"name": "a", "exact": "b"}}},
                 {"name": "b", "route": "canary", "when": {"path": {"exact": "b"}}}
@@ -175,6 +175,7 @@ fn fields_are_those_of_the_reader() {
     check("/spec/inherit", &at("inherit"), &[], &[]);
     check("/spec/issueCookie", &at("issueCookie"), &[], &[]);
     check("/spec/guard", &at("guard"), &[], &[]);
+    check("/spec/evidence", &at("evidence"), &[], &[]);
     check("/spec/rules/0", &at("rules/items"), &[], &[]);
     check("/spec/rules/0/when", &condition, &[], &[]);
     check(
@@ -190,7 +191,7 @@ fn fields_are_those_of_the_reader() {
         &["present"],
         &[],
     );
-    assert_eq!(checked, 14);
+    assert_eq!(checked, 15);
 }
 
 /// One change somewhere in a document.
