@@ -38,6 +38,8 @@ pub enum Metric {
     Responses,
     /// How long responses to the drawn took.
     Latency,
+    /// Which of them took longer than a bound.
+    SlowResponses,
     /// What gRPC says of the responses to the drawn.
     GrpcResponses,
     /// How responses to those ended who came to a variant without a draw.
@@ -64,7 +66,7 @@ pub enum Kind {
 }
 
 /// All labels, in the order in which they stand in names.
-pub const LABELS: [Label; 12] = [
+pub const LABELS: [Label; 13] = [
     Label {
         name: "canary",
         meaning: "the canary, with its namespace and `/` in front if it has one",
@@ -92,6 +94,10 @@ pub const LABELS: [Label; 12] = [
     Label {
         name: "slice",
         meaning: "a sixteenth of the arm's users, `0` to `15`",
+    },
+    Label {
+        name: "bound",
+        meaning: "the time that was exceeded, in milliseconds",
     },
     Label {
         name: "class",
@@ -156,10 +162,11 @@ pub fn tag_regex(label: &str) -> String {
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Decisions,
         Self::Responses,
         Self::Latency,
+        Self::SlowResponses,
         Self::GrpcResponses,
         Self::ChosenResponses,
         Self::GuardChanges,
@@ -175,6 +182,7 @@ impl Metric {
             Self::Decisions => "coalmine_decisions",
             Self::Responses => "coalmine_responses",
             Self::Latency => "coalmine_latency_milliseconds",
+            Self::SlowResponses => "coalmine_slow_responses",
             Self::GrpcResponses => "coalmine_grpc_responses",
             Self::ChosenResponses => "coalmine_chosen_responses",
             Self::GuardChanges => "coalmine_guard_changes",
@@ -199,6 +207,7 @@ impl Metric {
             Self::Decisions => &["canary", "variant", "reason"],
             Self::Responses => &["canary", "arm", "served", "slice", "class"],
             Self::Latency => &["canary", "arm", "served"],
+            Self::SlowResponses => &["canary", "arm", "served", "slice", "bound"],
             Self::GrpcResponses => &["canary", "arm", "served", "grpc_status"],
             Self::ChosenResponses => &["canary", "variant", "choice", "class"],
             Self::GuardChanges => &["canary", "variant", "state"],
@@ -214,6 +223,9 @@ impl Metric {
             Self::Decisions => "requests that a canary governs",
             Self::Responses => "responses to those who were drawn",
             Self::Latency => "the time from the headers of those requests to those of the response",
+            Self::SlowResponses => {
+                "those of these responses that took longer than a bound, once for each bound"
+            }
             Self::GrpcResponses => "those of these responses that are of gRPC",
             Self::ChosenResponses => {
                 "responses to those who came to a variant beside the default without a draw"
@@ -243,6 +255,12 @@ impl Metric {
             Self::Latency => {
                 let series = BUCKETS.len().saturating_add(BESIDE_BUCKETS);
                 evidence(rows(spec).saturating_mul(series))
+            }
+            Self::SlowResponses => {
+                let bounds = spec.evidence.as_ref();
+                let bounds = bounds.map_or(0, |evidence| evidence.slower_than.len());
+                let cells = usize::from(SLICES).saturating_mul(bounds);
+                rows(spec).saturating_mul(cells)
             }
             Self::GrpcResponses => evidence(rows(spec).saturating_mul(Grpc::STATUSES)),
             Self::ChosenResponses => {
@@ -277,10 +295,7 @@ fn guarded(spec: &Spec) -> usize {
 /// The pairs of an arm and a variant that serves it: each variant beside the default by itself and,
 /// if it is guarded, by the default; the control cohort and the rest by the default.
 fn rows(spec: &Spec) -> usize {
-    let rest = spec
-        .evidence
-        .as_ref()
-        .is_some_and(|evidence| evidence.rest);
+    let rest = spec.evidence.as_ref().is_some_and(|evidence| evidence.rest);
     let of_default = if rest { 2 } else { 1usize };
     beside_default(spec)
         .saturating_add(guarded(spec))

@@ -1,9 +1,10 @@
-//! Responses by arm: `coalmine_responses`, `coalmine_latency_milliseconds`,
+//! Responses by arm: `coalmine_responses`, `coalmine_latency_milliseconds`, `coalmine_slow_responses`,
 //! `coalmine_grpc_responses`, and `coalmine_chosen_responses` of those who were not drawn.
 
 use crate::host::Host;
 use crate::metric::{Label, Metric};
 use coalmine::arm::{Arm, Drawn, SLICES};
+use coalmine::config::MAX_BOUNDS;
 use coalmine::metrics::Metric as Name;
 use coalmine::policy::CanaryPolicy;
 use coalmine::response::{Class, Grpc};
@@ -29,6 +30,8 @@ struct Canary {
 struct Row {
     slices: [[Metric; CLASSES]; SLICES as usize],
     latency: Metric,
+    /// Made when the first response was slow: in most rows none ever is.
+    slow: OnceCell<Box<[[Metric; MAX_BOUNDS]; SLICES as usize]>>,
     grpc: [Metric; Grpc::STATUSES],
 }
 
@@ -44,7 +47,7 @@ pub(crate) enum Choice {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Counted {
     pub(crate) class: Class,
-    /// From the request's headers to those of the response, in milliseconds, if any came.
+    /// From the request's headers to those of the response, in nanoseconds, if any came.
     pub(crate) latency: Option<u64>,
     pub(crate) grpc: Option<Grpc>,
 }
@@ -92,21 +95,14 @@ impl Evidence {
         &self,
         host: &Host,
         policy: &CanaryPolicy,
-        drawn: Drawn,
-        served: VariantId,
+        (drawn, served): (Drawn, VariantId),
         counted: Counted,
     ) {
         let row = self.canary(policy).and_then(|c| c.row(drawn.arm, served));
         let Some(row) = row else {
             return;
         };
-        let labels = || {
-            [
-                Label("canary", policy.name()),
-                Label("arm", drawn.arm.name(policy)),
-                Label("served", policy.variant_name(served)),
-            ]
-        };
+        let labels = || row_labels(policy, drawn.arm, served);
         let slice = row.slices.get(usize::from(drawn.slice));
         if let Some(metric) = slice.and_then(|slice| slice.get(counted.class.index())) {
             metric.count(host, || {
@@ -120,7 +116,7 @@ impl Evidence {
             });
         }
         if let Some(latency) = counted.latency {
-            row.latency.record(host, latency, || {
+            row.latency.record(host, latency / 1_000_000, || {
                 let [canary, arm, served] = labels();
                 format!("{canary}{arm}{served}{}", Name::Latency.name())
             });
@@ -134,6 +130,35 @@ impl Evidence {
                 format!(
                     "{canary}{arm}{served}{status}{}",
                     Name::GrpcResponses.name()
+                )
+            });
+        }
+    }
+
+    /// Counts the response to somebody who was drawn, which exceeded the first of the policy's
+    /// bounds. Kept out of line, as most responses exceed none.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn count_slow<'b>(
+        &self,
+        host: &Host,
+        policy: &CanaryPolicy,
+        (drawn, served): (Drawn, VariantId),
+        exceeded: impl Iterator<Item = &'b u32>,
+    ) {
+        let row = self.canary(policy).and_then(|c| c.row(drawn.arm, served));
+        let slices = row.map(|row| row.slow.get_or_init(Box::default));
+        let Some(bounds) = slices.and_then(|slices| slices.get(usize::from(drawn.slice))) else {
+            return;
+        };
+        for (metric, bound) in bounds.iter().zip(exceeded) {
+            metric.count(host, || {
+                let [canary, arm, served] = row_labels(policy, drawn.arm, served);
+                let slice = Label("slice", drawn.slice);
+                let bound = Label("bound", bound);
+                format!(
+                    "{canary}{arm}{served}{slice}{bound}{}",
+                    Name::SlowResponses.name()
                 )
             });
         }
@@ -164,6 +189,14 @@ impl Evidence {
             });
         }
     }
+}
+
+fn row_labels(policy: &CanaryPolicy, arm: Arm, served: VariantId) -> [Label<&str>; 3] {
+    [
+        Label("canary", policy.name()),
+        Label("arm", arm.name(policy)),
+        Label("served", policy.variant_name(served)),
+    ]
 }
 
 // === impl Canary ===

@@ -28,7 +28,7 @@ pub(crate) struct Watched {
     ticket: Option<Ticket>,
     /// In nanoseconds of the steady clock; `None` without one.
     began: Option<u64>,
-    /// In milliseconds, once there are headers.
+    /// In nanoseconds, once there are headers.
     latency: Option<u64>,
     grpc: Option<Grpc>,
 }
@@ -91,11 +91,14 @@ impl Watched {
     pub(crate) fn headers(&mut self, plugin: &Plugin) {
         let host = &plugin.host;
         if let (Some(began), Some(now)) = (self.began, host.steady_nanoseconds()) {
-            self.latency = Some(now.saturating_sub(began) / 1_000_000);
+            self.latency = Some(now.saturating_sub(began));
             let guard = self.guard_of(plugin);
             if let (Some(guard), Some(ticket)) = (guard, &mut self.ticket) {
                 guard.respond(host, ticket, now / 1_000_000);
             }
+        } else {
+            // The end of the stream is no measure of headers that came.
+            self.began = None;
         }
         if self.grpc.is_none() {
             return;
@@ -151,11 +154,34 @@ impl Watched {
         match self.by {
             None => {}
             Some(By::Draw(drawn)) => {
-                evidence.count_drawn(host, canary, drawn, self.served, counted)
+                evidence.count_drawn(host, canary, (drawn, self.served), counted);
+                self.count_if_slow(plugin, canary, drawn);
             }
             Some(By::Choice(choice)) => {
                 evidence.count_chosen(host, canary, (choice, self.served), class);
             }
+        }
+    }
+
+    /// Counts the response once more if it took longer than the bounds that the config names. Where
+    /// no headers came, the time until now is as long as somebody has waited for them.
+    fn count_if_slow(&self, plugin: &Plugin, canary: &CanaryPolicy, drawn: Drawn) {
+        let host = &plugin.host;
+        let bounds = canary.evidence().map_or(&[][..], |all| &all.slower_than);
+        let Some(shortest) = bounds.first() else {
+            return;
+        };
+        let waited = self.latency.or_else(|| {
+            let now = host.steady_nanoseconds()?;
+            Some(now.saturating_sub(self.began?))
+        });
+        if let Some(waited) = waited
+            && exceeds(waited, *shortest)
+        {
+            let exceeded = bounds.iter().take_while(|bound| exceeds(waited, **bound));
+            plugin
+                .evidence
+                .count_slow(host, canary, (drawn, self.served), exceeded);
         }
     }
 
@@ -190,6 +216,11 @@ impl By {
             None => Some(Self::Choice(Choice::of(decision.reason)?)),
         }
     }
+}
+
+/// Whether a time in nanoseconds is longer than a bound in milliseconds.
+fn exceeds(time: u64, bound: u32) -> bool {
+    time > u64::from(bound).saturating_mul(1_000_000)
 }
 
 /// Whether a request says that it is one of gRPC.

@@ -78,28 +78,33 @@ fn series_are_as_many_as_is_told() {
     assert!(page.contains(&told), "docs/metrics.md does not say {told}");
 
     let check = |from, to, expected| assert_eq!(most_series(&page, (from, to)), expected, "{to}");
-    const EVIDENCE: &str = "evidence: {}";
+    const EVIDENCE: &str = "evidence: {slowerThan: [250ms]}";
     check(
         EVIDENCE,
         "whenNoUnit: default",
-        [20, 0, 0, 0, 0, 0, 0, 0, 0],
+        [20, 0, 0, 0, 0, 0, 0, 0, 0, 0],
     );
     check(
         EVIDENCE,
         "evidence: {rest: true}",
-        [20, 240, 66, 51, 10, 0, 0, 0, 0],
+        [20, 240, 66, 0, 51, 10, 0, 0, 0, 0],
     );
     check(
         EVIDENCE,
-        "evidence: {}\n  guard: {}",
-        [20, 240, 66, 51, 10, 3, 1, 0, 0],
+        "evidence: {rest: true, slowerThan: [250ms, 1s, 2s, 4s]}",
+        [20, 240, 66, 192, 51, 10, 0, 0, 0, 0],
+    );
+    check(
+        EVIDENCE,
+        "evidence: {slowerThan: [250ms]}\n  guard: {}",
+        [20, 240, 66, 48, 51, 10, 3, 1, 0, 0],
     );
     check(
         "  pins: {header: x-canary}\n",
         "",
-        [20, 160, 44, 34, 5, 0, 0, 0, 0],
+        [20, 160, 44, 32, 34, 5, 0, 0, 0, 0],
     );
     let third = "canary: {labels: {version: v2}}\n    third: {labels: {version: v3}}";
     let second = "canary: {labels: {version: v2}}";
-    check(second, third, [30, 240, 66, 51, 20, 0, 0, 0, 0]);
+    check(second, third, [30, 240, 66, 48, 51, 20, 0, 0, 0, 0]);
 }

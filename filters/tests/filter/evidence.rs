@@ -17,13 +17,17 @@ const CONFIG: &str = r#"{
         {"name": "half", "when": {"header": {"name": "x-group", "exact": "beta"}}, "shares": {"canary": "100%"}}
       ],
       "shares": {"canary": "20%"}, "unit": [{"header": "x-user-id"}],
-      "evidence": {"rest": REST}
+      "evidence": EVIDENCE
     }
   }]
 }"#;
 
 fn vm(rest: bool) -> Vm {
-    Vm::configured(&CONFIG.replace("REST", &rest.to_string()))
+    vm_with(&format!(r#"{{"rest": {rest}}}"#))
+}
+
+fn vm_with(evidence: &str) -> Vm {
+    Vm::configured(&CONFIG.replace("EVIDENCE", evidence))
 }
 
 fn ok() -> Response {
@@ -40,12 +44,21 @@ fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
 
 /// What is counted of a response beside the decision.
 fn counted(vm: &mut Vm, headers: &[(&str, &str)], response: Response, after: u64) -> Vec<String> {
+    counted_after(vm, headers, response, Duration::from_millis(after))
+}
+
+fn counted_after(
+    vm: &mut Vm,
+    headers: &[(&str, &str)],
+    response: Response,
+    after: Duration,
+) -> Vec<String> {
     let request: Vec<_> = [(":authority", "shop"), (":path", "/"), (":method", "GET")]
         .iter()
         .chain(headers)
         .map(|(name, value)| (name.as_bytes(), value.as_bytes()))
         .collect();
-    let effects = vm.exchange(&request, response, Duration::from_millis(after));
+    let effects = vm.exchange(&request, response, after);
     let of_responses = |effect: &String| {
         (effect.starts_with("count ") && !effect.ends_with("coalmine_decisions"))
             || effect.starts_with("record ")
@@ -133,6 +146,95 @@ fn who_chose_or_was_chosen_is_counted_apart() {
                 format!("count canary=shop variant=canary choice={choice} class={class} coalmine_chosen_responses")
             });
             assert_eq!(found, Vec::from_iter(expected), "{header:?} {class}");
+        }
+    }
+}
+
+/// The second is the time without headers: until those of the response, or until the end of a stream
+/// that has none.
+#[test]
+fn what_is_slower_than_a_bound_is_counted_by_slice() {
+    const MS: u64 = 1_000_000;
+    let (canary, of_canary) = user(0..200_000);
+    let (control, of_control) = user(800_000..1_000_000);
+    let mut vm = vm_with(r#"{"slowerThan": ["250ms", "1s"]}"#);
+    let mut check = |response: &Response, nanoseconds, bounds: &[u32]| {
+        for (user, arm, served, slice) in [
+            (&canary, "canary", "canary", of_canary),
+            (&control, "control", "stable", of_control),
+        ] {
+            let headers = [("x-user-id", user.as_str())];
+            let after = Duration::from_nanos(nanoseconds);
+            let found = counted_after(&mut vm, &headers, response.clone(), after);
+            let slow = |line: &String| line.contains("coalmine_slow_responses");
+            let found: Vec<String> = found.into_iter().filter(slow).collect();
+            let line = |bound| {
+                format!(
+                    "count canary=shop arm={arm} served={served} slice={slice} bound={bound} coalmine_slow_responses"
+                )
+            };
+            let expected: Vec<String> = bounds.iter().map(line).collect();
+            assert_eq!(found, expected, "{nanoseconds} {}", response.code);
+        }
+    };
+    for (_, response) in classes() {
+        check(&response, 12 * MS, &[]);
+        check(&response, 250 * MS, &[]);
+        check(&response, 250 * MS + 1, &[250]);
+        check(&response, 1_000 * MS, &[250]);
+        check(&response, 1_000 * MS + 1, &[250, 1_000]);
+        check(&response, 3_600_000 * MS, &[250, 1_000]);
+    }
+    // What begins in time is not slow, however long it goes on.
+    let goes_on = Response {
+        lasts: Duration::from_secs(60),
+        ..ok()
+    };
+    check(&goes_on, 12 * MS, &[]);
+    check(&goes_on, 300 * MS, &[250]);
+    // A reset without a response of the proxy's.
+    let broken = Response {
+        flags: 1 << 6,
+        ..Response::default()
+    };
+    check(&broken, 12 * MS, &[]);
+    check(&broken, 300 * MS, &[250]);
+}
+
+#[test]
+fn nobody_is_slow_without_a_bound_or_without_a_draw() {
+    let (canary, _) = user(0..200_000);
+    let (rest, _) = user(200_000..800_000);
+    const BOUNDS: &str = r#"{"slowerThan": ["250ms"]}"#;
+    for (evidence, headers) in [
+        ("{}", [("x-user-id", canary.as_str()), ("x-other", "")]),
+        (BOUNDS, [("x-user-id", &rest), ("x-other", "")]),
+        (BOUNDS, [("x-user-id", &canary), ("x-pin", "canary")]),
+        (BOUNDS, [("x-user-id", &canary), ("x-group", "staff")]),
+    ] {
+        let mut vm = vm_with(evidence);
+        for (class, response) in classes() {
+            let found = counted(&mut vm, &headers, response, 5_000);
+            let slow = found.iter().any(|line| line.contains("slow"));
+            assert!(!slow, "{evidence} {headers:?} {class}: {found:?}");
+        }
+    }
+}
+
+/// A call to the host is the dear part of counting.
+#[test]
+fn a_bound_costs_a_look_at_the_clock_only_where_no_headers_came() {
+    let (canary, _) = user(0..200_000);
+    for (evidence, silent) in [("{}", 1), (r#"{"slowerThan": ["250ms"]}"#, 2)] {
+        let mut vm = vm_with(evidence);
+        for (class, response) in classes() {
+            let looks = if response.code == 0 { silent } else { 2 };
+            for after in [12, 300] {
+                vm.host(|host| host.looks_at_the_clock = 0);
+                counted(&mut vm, &[("x-user-id", &canary)], response.clone(), after);
+                let found = vm.host(|host| host.looks_at_the_clock);
+                assert_eq!(found, looks, "{evidence} {class} {after}");
+            }
         }
     }
 }

@@ -60,4 +60,6 @@ fn a_request_costs_its_context_and_the_headers() {
 fn a_counted_response_costs_three_allocations_more() {
     let fields = format!(r#"{FIELDS}, "evidence": {{"rest": true}}"#);
     check_with(&fields, &[(b"x-user-id", b"someone")], 5..=5);
+    let fields = fields.replace("true", r#"true, "slowerThan": ["250ms"]"#);
+    check_with(&fields, &[(b"x-user-id", b"someone")], 5..=5);
 }

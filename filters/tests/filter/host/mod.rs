@@ -23,6 +23,8 @@ pub(crate) struct State {
     pub(crate) source_address: Vec<u8>,
     pub(crate) response: Response,
     pub(crate) nanoseconds: u64,
+    /// How often the filter asked for the time of the steady clock.
+    pub(crate) looks_at_the_clock: usize,
     pub(crate) debug: bool,
     /// What plugins share.
     pub(crate) shared: BTreeMap<String, Vec<u8>>,
@@ -43,6 +45,8 @@ pub(crate) struct Response {
     pub(crate) flags: u64,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) trailers: Vec<(String, String)>,
+    /// From its headers to the end of the stream.
+    pub(crate) lasts: Duration,
 }
 
 thread_local! {
@@ -136,10 +140,10 @@ impl Vm {
             host.response = response;
             host.effects.clear();
         });
-        let (begun, trailers) = self.host(|host| {
+        let (begun, trailers, lasts) = self.host(|host| {
             // Its own answers have headers as well, and where nothing was said of it there are some.
             let begun = host.response.code != 0 || host.response.flags == 0;
-            (begun, host.response.trailers.len())
+            (begun, host.response.trailers.len(), host.response.lasts)
         });
         let context = self.last_context + 1;
         self.last_context = context;
@@ -147,19 +151,25 @@ impl Vm {
             sdk::proxy_on_context_create(context, ROOT);
             let request = sdk::proxy_on_request_headers(context, headers.len(), true);
             let mut actions = [request, Action::Continue, Action::Continue];
-            let nanoseconds = u64::try_from(after.as_nanos()).unwrap();
-            self.host(|host| host.nanoseconds += nanoseconds);
+            self.pass(after);
             if begun {
                 actions[1] = sdk::proxy_on_response_headers(context, 0, trailers == 0);
             }
             if trailers > 0 {
                 actions[2] = sdk::proxy_on_response_trailers(context, trailers);
             }
+            self.pass(lasts);
             sdk::proxy_on_delete(context);
             actions
         });
         assert_eq!(actions, [Action::Continue; 3], "nothing is ever held up");
         self.host(|host| std::mem::take(&mut host.effects))
+    }
+
+    /// Lets time pass.
+    fn pass(&self, time: Duration) {
+        let nanoseconds = u64::try_from(time.as_nanos()).unwrap();
+        self.host(|host| host.nanoseconds += nanoseconds);
     }
 
     /// The headers of the last request, as the upstream got them.
