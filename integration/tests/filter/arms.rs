@@ -49,6 +49,25 @@ impl Ledger {
         }
     }
 
+    /// A response to somebody who was drawn that took longer than these bounds, in milliseconds.
+    pub(crate) fn slow(&mut self, drawing: Drawing<'_>, unit: &str, exceeded: &[&str]) {
+        let (arm, served, slice) = drawing.place(unit);
+        if arm == "rest" && !drawing.rest {
+            return;
+        }
+        let slice = slice.to_string();
+        for bound in exceeded {
+            let labels = [
+                ("canary", drawing.canary),
+                ("arm", arm),
+                ("served", served),
+                ("slice", &slice),
+                ("bound", bound),
+            ];
+            self.add("coalmine_slow_responses", &labels);
+        }
+    }
+
     /// A response to somebody who came to a variant without a draw.
     pub(crate) fn chosen(&mut self, canary: &str, variant: &str, choice: &str, class: &str) {
         let labels = [

@@ -43,15 +43,15 @@ const USERS: usize = 12;
 
 /// What the route of the changed bootstrap grants to a response. Who leaves leaves long before.
 const TIME_OUT: &str = "2s";
-const LEAVES_AFTER: Duration = Duration::from_millis(300);
+pub(crate) const LEAVES_AFTER: Duration = Duration::from_millis(300);
 
 /// How an exchange goes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Way {
     /// The client waits for its end.
     Waits(Behaviour),
-    /// The client goes away.
-    Leaves(Behaviour),
+    /// The client goes away after this time.
+    Leaves(Behaviour, Duration),
 }
 
 /// Each way, the class that its response is of, and whether it begins.
@@ -65,8 +65,16 @@ const WAYS: [(Way, &str, bool); 10] = [
     (Way::Waits(Behaviour::Reset), "reset", true),
     (Way::Waits(Behaviour::Break), "reset", true),
     (Way::Waits(Behaviour::Hang), "5xx", true),
-    (Way::Leaves(Behaviour::Hang), "cancelled", false),
-    (Way::Leaves(Behaviour::Stall), "cancelled", true),
+    (
+        Way::Leaves(Behaviour::Hang, LEAVES_AFTER),
+        "cancelled",
+        false,
+    ),
+    (
+        Way::Leaves(Behaviour::Stall, LEAVES_AFTER),
+        "cancelled",
+        true,
+    ),
 ];
 
 /// A file of the rendered ones, which is YAML, changed as a tree.
@@ -78,7 +86,7 @@ pub(crate) fn edit(files: &mut [File], name: &str, change: impl FnOnce(&mut Valu
 }
 
 /// An Envoy whose routes and clusters have been changed before its start.
-fn start(canaries: &str, route: &Value, cluster: &Value) -> Setting {
+pub(crate) fn start(canaries: &str, route: &Value, cluster: &Value) -> Setting {
     let merge = |into: &mut Value, what: &Value| {
         let into = into.as_object_mut().unwrap();
         into.extend(what.as_object().unwrap().clone());
@@ -111,7 +119,12 @@ pub(crate) fn unit(number: usize) -> String {
 pub(crate) fn assert_counted(setting: &Setting, expected: &Ledger) {
     let counted = || {
         let mut found = Samples::new();
-        for prefix in ["coalmine_responses", "coalmine_latency", "coalmine_chosen"] {
+        for prefix in [
+            "coalmine_responses",
+            "coalmine_latency",
+            "coalmine_slow",
+            "coalmine_chosen",
+        ] {
             found.extend(series::read(setting.stand.envoy.admin(), prefix).unwrap());
         }
         found.retain(|series, _| {
@@ -158,7 +171,7 @@ pub(crate) fn go(setting: &Setting, way: Way, host: &str, all: &[Vec<(&str, Stri
                     // Whether there is an answer is the business of the way.
                     let _ = setting.client().send(&request);
                 }
-                Way::Leaves(behaviour) => {
+                Way::Leaves(behaviour, after) => {
                     let behaviour = behaviour.asked();
                     let mut request =
                         format!("GET / HTTP/1.1\r\nhost: {host}\r\n{BEHAVE}: {behaviour}\r\n");
@@ -166,7 +179,7 @@ pub(crate) fn go(setting: &Setting, way: Way, host: &str, all: &[Vec<(&str, Stri
                         request += &format!("{name}: {value}\r\n");
                     }
                     request += "\r\n";
-                    raw::send(setting.stand.ingress, request.as_bytes(), LEAVES_AFTER).unwrap();
+                    raw::send(setting.stand.ingress, request.as_bytes(), after).unwrap();
                 }
             });
         }

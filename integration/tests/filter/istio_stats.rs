@@ -4,6 +4,8 @@
 //! (`stats_config` of tools/packaging/common/envoy_bootstrap.json in istio/istio 1.31, filled as its
 //! pkg/bootstrap does for a sidecar without annotations).
 
+use std::time::Duration;
+
 use coalmine_integration::behaviour::Behaviour;
 use coalmine_integration::prometheus::Prometheus;
 use coalmine_manifests::envoy as target;
@@ -11,7 +13,7 @@ use coalmine_manifests::prometheus::{istio_stat_tags, relabelling};
 use serde_json::{Value, json};
 
 use crate::arms::{Drawing, Ledger};
-use crate::evidence::{SHOP, Way, edit, go, unit};
+use crate::evidence::{LEAVES_AFTER, SHOP, Way, edit, go, unit};
 use crate::prometheus::assert_read;
 use crate::setting::{Setting, read};
 
@@ -97,10 +99,13 @@ fn stats_config(extra: &[&str]) -> Value {
     })
 }
 
-/// An Envoy with Istio's names of metrics.
-fn start(canaries: &str, extra: &[&str]) -> Setting {
+/// Slower than the bound of [`start`].
+const SLOW: Behaviour = Behaviour::Slow(Duration::from_millis(1500));
+
+/// [`SHOP`] with a bound, in an Envoy with Istio's names of metrics.
+fn start(extra: &[&str]) -> Setting {
     Setting::with(
-        read(canaries),
+        read(&SHOP.replace("evidence: {}", "evidence: {slowerThan: [1s]}")),
         |_| (),
         |files, _| {
             edit(files, target::BOOTSTRAP, |bootstrap| {
@@ -118,12 +123,21 @@ fn send(setting: &Setting) -> Ledger {
         (Way::Waits(Behaviour::Status(404)), "4xx", true, None),
         (Way::Waits(Behaviour::Status(503)), "5xx", true, None),
         (Way::Waits(Behaviour::Reset), "reset", true, None),
-        (Way::Leaves(Behaviour::Hang), "cancelled", false, None),
+        (
+            Way::Leaves(Behaviour::Hang, LEAVES_AFTER),
+            "cancelled",
+            false,
+            None,
+        ),
+        (Way::Waits(SLOW), "ok", true, None),
         (Way::Waits(Behaviour::Grpc(13)), "5xx", true, Some(13)),
     ] {
         let mut all = Vec::new();
         for user in 0..32 {
             ledger.drawn(DRAWING, &unit(user), class, begun);
+            if matches!(way, Way::Waits(SLOW)) {
+                ledger.slow(DRAWING, &unit(user), &["1000"]);
+            }
             if let Some(status) = grpc {
                 ledger.grpc(DRAWING, &unit(user), status);
             }
@@ -146,7 +160,7 @@ fn send(setting: &Setting) -> Ledger {
 
 #[test]
 fn extra_stat_tags_of_istio_make_the_labels() {
-    let setting = start(SHOP, &istio_stat_tags());
+    let setting = start(&istio_stat_tags());
     let prometheus = Prometheus::start(setting.stand.envoy.admin().address()).unwrap();
     let ledger = send(&setting);
     assert_read(&prometheus, &ledger);
@@ -173,7 +187,7 @@ fn assert_decisions(prometheus: &Prometheus) {
 /// Where nobody names the labels, they come in the name of the metric, and rules bring them back.
 #[test]
 fn rules_of_prometheus_make_the_labels_too() {
-    let setting = start(SHOP, &[]);
+    let setting = start(&[]);
     let admin = setting.stand.envoy.admin();
     let rules = relabelling(&setting.canaries).unwrap();
     let mut rules: Value = serde_saphyr::from_str(&rules).unwrap();

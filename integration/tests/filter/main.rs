@@ -30,6 +30,7 @@ mod ramps;
 mod random;
 mod requests;
 mod setting;
+mod slow;
 mod sockets;
 #[path = "../../../tests/tables/mod.rs"]
 mod tables;

@@ -11,7 +11,7 @@ use coalmine_integration::prometheus::Prometheus;
 use coalmine_integration::series::{Samples, Series};
 
 use crate::arms::{Drawing, Ledger};
-use crate::evidence::{SHOP, Way, go, unit};
+use crate::evidence::{LEAVES_AFTER, SHOP, Way, go, unit};
 use crate::hostile::number;
 use crate::random::Random;
 use crate::setting::{PATIENCE, Setting, user};
@@ -32,7 +32,7 @@ fn with_rest() -> Setting {
 
 /// What is counted of responses, but for the time they took.
 const COUNTED: &str =
-    r#"{__name__=~"coalmine_((chosen_|grpc_)?responses|latency_milliseconds_count)"}"#;
+    r#"{__name__=~"coalmine_((chosen_|grpc_|slow_)?responses|latency_milliseconds_count)"}"#;
 
 /// Waits until Prometheus has read that everything is counted so.
 pub(crate) fn assert_read(prometheus: &Prometheus, expected: &Ledger) {
@@ -202,10 +202,14 @@ fn one_for_each_slice(arm: &str) -> Vec<String> {
     found.into_values().collect()
 }
 
+/// Slower than all bounds of [`there_are_as_many_series_as_is_stated`].
+const SLOW: Behaviour = Behaviour::Slow(Duration::from_millis(3500));
+
 /// Everything that can be counted is: these are the series that are there then, and no more.
 #[test]
 fn there_are_as_many_series_as_is_stated() {
-    let setting = with_rest();
+    let evidence = "evidence: {rest: true, slowerThan: [2s, 3s]}";
+    let setting = Setting::of(&SHOP.replace("evidence: {}", evidence));
     let prometheus = Prometheus::start(setting.stand.envoy.admin().address()).unwrap();
     let units: Vec<String> = ["canary", "control", "rest"]
         .into_iter()
@@ -217,11 +221,19 @@ fn there_are_as_many_series_as_is_stated() {
         (Way::Waits(Behaviour::Status(404)), "4xx", true),
         (Way::Waits(Behaviour::Status(503)), "5xx", true),
         (Way::Waits(Behaviour::Reset), "reset", true),
-        (Way::Leaves(Behaviour::Hang), "cancelled", false),
+        (
+            Way::Leaves(Behaviour::Hang, LEAVES_AFTER),
+            "cancelled",
+            false,
+        ),
+        (Way::Waits(SLOW), "ok", true),
     ] {
         let mut all = Vec::new();
         for unit in &units {
             ledger.drawn(DRAWING, unit, class, begun);
+            if matches!(way, Way::Waits(SLOW)) {
+                ledger.slow(DRAWING, unit, &["2000", "3000"]);
+            }
             all.push(vec![("x-user-id", unit.clone())]);
         }
         for (name, value, choice) in [("x-canary", "canary", "pin"), ("x-group", "staff", "rule")] {
