@@ -13,8 +13,8 @@ pub struct Cluster {
     pub unread: Vec<Unread>,
     /// The control planes that answered.
     pub control_planes: Vec<ControlPlane>,
-    /// Why some did not, or none, and what to do about it.
-    pub silent: Option<Silent>,
+    /// Why some did not, or not to all that they were asked, and what to do about it.
+    pub silent: Vec<Silent>,
 }
 
 /// Objects that could not be read.
@@ -38,13 +38,20 @@ pub enum Why {
         /// Where they were read all the same.
         but_in: Vec<String>,
     },
-    /// The API server failed, in its words.
-    Failed(String),
+    /// The API server failed.
+    Failed {
+        /// How, in its words.
+        error: String,
+        /// The namespaces in which they were read all the same.
+        but_in: Vec<String>,
+    },
 }
 
-/// Why a control plane was not asked.
+/// What control planes did not tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Silent {
+    /// Whether it is a part of what one knows, which told other things.
+    pub partly: bool,
     /// What happened.
     pub message: String,
     /// What to do.
@@ -65,7 +72,7 @@ pub struct ControlPlane {
 pub struct Proxy {
     /// `name.namespace`.
     pub id: String,
-    /// `sidecar`, `router` or `waypoint`.
+    /// `sidecar`, `router` or `waypoint`; empty if that is not known.
     pub role: String,
     /// The version of Istio that its agent has.
     pub version: String,
@@ -73,14 +80,21 @@ pub struct Proxy {
     pub labels: BTreeMap<String, String>,
     /// The extensions that it asks for, by the names of their resources; none if that is not known.
     pub asked: Option<Vec<String>>,
-    /// The nonce of the extensions that were sent last; empty if none were.
-    pub sent: String,
-    /// The nonce of those that it took last.
-    pub acked: String,
+    /// What was sent to it and taken last; none if that is not known.
+    pub nonces: Option<Nonces>,
     /// What it refused, in its own words: the kind of config and why.
     pub refused: Vec<Refused>,
     /// The configs that its control plane has for it, by the names of resources; none if not known.
     pub configs: Option<Vec<Config>>,
+}
+
+/// The nonces of extensions, which stand for all of them together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Nonces {
+    /// Of those that were sent last; empty if none were.
+    pub sent: String,
+    /// Of those that the proxy took last.
+    pub acked: String,
 }
 
 /// What a proxy refused last.

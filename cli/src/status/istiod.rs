@@ -12,84 +12,22 @@
 //! | `/debug/adsz` | of each proxy its labels and the names of the extensions that it asks for |
 //! | `/debug/ecdsz?proxyID=` | the extensions that there are for one proxy, with their configs |
 
-use super::cluster::{Config, ControlPlane, Proxy, Refused};
-use super::read::chain;
+use super::cluster::{Config, ControlPlane, Nonces, Proxy, Refused};
+use super::trouble::{Page, Trouble, Unanswered};
+use super::way::Way;
 use coalmine::Node;
-use http_body_util::{BodyExt, Empty};
-use hyper::body::Bytes;
-use hyper_util::rt::TokioIo;
-use k8s_openapi::api::core::v1::Pod;
-use kube::api::ListParams;
-use kube::{Api, Client};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::time::Duration;
-use tokio::time::timeout;
-
-/// Where istiod serves metrics, and what it says of itself.
-const PORT: u16 = 15014;
-
-/// How long it may take to answer; it makes the configs of a proxy anew when it is asked.
-const ANSWERS_WITHIN: Duration = Duration::from_secs(20);
 
 /// How many proxies are asked for their configs; of the others it is only known what they took.
 const MOST_CONFIGS: usize = 500;
 
+/// After how many questions in a row without any answer no more proxies are asked for.
+const MOST_SILENT: usize = 3;
+
 /// The type of what carries an extension.
 const EXTENSION: &str = "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig";
-
-/// Where to ask.
-pub(super) enum Way<'c> {
-    /// At an address.
-    Url(String),
-    /// In a pod of a namespace, through the API server.
-    Pod(&'c Client, String, String),
-}
-
-/// The pods of all istiods, one way each.
-///
-/// # Errors
-/// Why there is none, and what to do.
-pub(super) async fn pods<'c>(
-    client: &'c Client,
-    namespace: &str,
-) -> Result<Vec<Way<'c>>, (String, String)> {
-    let by_hand = format!(
-        "forward a port with `kubectl -n {namespace} port-forward deploy/istiod {PORT}`, and give --istiod http://127.0.0.1:{PORT}"
-    );
-    let api: Api<Pod> = Api::namespaced(client.clone(), namespace);
-    let running = ListParams::default()
-        .labels("app=istiod")
-        .fields("status.phase=Running");
-    let pods = api.list(&running).await.map_err(|error| match &error {
-        kube::Error::Api(status) if status.code == 403 => (
-            format!("proxies are not shown: you may not list pods in {namespace}, where istiod is"),
-            format!(
-                "ask for the rights to list pods and to create pods/portforward there, or {by_hand}"
-            ),
-        ),
-        error => (
-            format!(
-                "proxies are not shown: the pods of istiod could not be listed: {}",
-                chain(error)
-            ),
-            by_hand.clone(),
-        ),
-    })?;
-    let names = pods.items.into_iter().filter_map(|pod| pod.metadata.name);
-    let ways: Vec<Way<'_>> = names
-        .map(|name| Way::Pod(client, namespace.to_owned(), name))
-        .collect();
-    match ways.is_empty() {
-        true => Err((
-            format!("proxies are not shown: no pod with the label app=istiod runs in {namespace}"),
-            "say where istiod is with --istiod URL, or its namespace with --root-namespace"
-                .to_owned(),
-        )),
-        false => Ok(ways),
-    }
-}
 
 #[derive(Deserialize)]
 struct Synced {
@@ -137,18 +75,68 @@ impl Connection {
         let id = self.connection_id.rsplit_once('-');
         id.map_or("", |(proxy, _)| proxy)
     }
+
+    /// What is known of a proxy from its connection alone.
+    fn alone(&self) -> Proxy {
+        let asked = self.watches.get(EXTENSION);
+        Proxy {
+            id: self.proxy().to_owned(),
+            labels: self.labels.clone(),
+            asked: Some(asked.cloned().flatten().unwrap_or_default()),
+            ..Proxy::default()
+        }
+    }
 }
 
-/// What one control plane says.
+/// What one control plane says, and which questions it did not answer.
 ///
 /// # Errors
-/// It does not answer, in words that follow its name.
-pub(super) async fn ask(way: &Way<'_>, progress: &dyn Fn(&str)) -> Result<ControlPlane, String> {
+/// It tells of no proxy.
+pub(super) async fn ask(
+    way: &Way<'_>,
+    progress: &dyn Fn(&str),
+) -> Result<(ControlPlane, Vec<Unanswered>), Trouble> {
     let name = way.name();
     progress(&format!("asking {name}"));
-    let synced: Vec<Synced> = way.json("/debug/syncz").await?;
-    let connected: Option<Connected> = way.json("/debug/adsz").await.ok();
-    let mut proxies = assembled(synced, connected);
+    let mut unanswered = Vec::new();
+    let mut lacks = |page, trouble| {
+        unanswered.push(Unanswered {
+            page,
+            proxies: Vec::new(),
+            given_up: 0,
+            trouble,
+        });
+    };
+    let synced = way.json::<Vec<Synced>>("/debug/syncz").await;
+    if let Err(trouble) = &synced
+        && trouble.holds_for_every_question()
+    {
+        return Err(trouble.clone());
+    }
+    let connected = way.json::<Connected>("/debug/adsz").await;
+    let mut proxies = match (synced, connected) {
+        (Ok(synced), connected) => {
+            let connected = connected.map_err(|trouble| lacks(Page::Connected, trouble));
+            assembled(synced, connected.ok())
+        }
+        (Err(trouble), Ok(connected)) => {
+            lacks(Page::Synced, trouble);
+            connected.clients.iter().map(Connection::alone).collect()
+        }
+        (Err(trouble), Err(_)) => return Err(trouble),
+    };
+    unanswered.extend(ask_for_configs(way, &mut proxies, progress).await);
+    Ok((ControlPlane { name, proxies }, unanswered))
+}
+
+/// Asks for the configs of each proxy. One that cannot be had keeps none of the others back, unless
+/// there is no answer of any kind several times in a row: each such takes its time.
+async fn ask_for_configs(
+    way: &Way<'_>,
+    proxies: &mut [Proxy],
+    progress: &dyn Fn(&str),
+) -> Vec<Unanswered> {
+    let name = way.name();
     let asking = |proxy: &&mut Proxy| {
         let asked = proxy.asked.as_ref();
         asked.is_none_or(|names| !names.is_empty())
@@ -159,16 +147,41 @@ pub(super) async fn ask(way: &Way<'_>, progress: &dyn Fn(&str)) -> Result<Contro
         .take(MOST_CONFIGS)
         .collect();
     let all = wanted.len();
+    let mut unanswered: Vec<Unanswered> = Vec::new();
+    let mut silent = 0;
     for (number, proxy) in wanted.into_iter().enumerate() {
         progress(&format!("asking {name}: proxy {} of {all}", number + 1));
         let path = format!("/debug/ecdsz?proxyID={}", proxy.id);
-        // One that fails once would fail for each of them, and take its time for it.
-        let Ok(dump) = way.json::<Value>(&path).await else {
-            break;
+        let trouble = match way.json::<Value>(&path).await {
+            Ok(dump) => {
+                proxy.configs = Some(configs(&dump));
+                silent = 0;
+                continue;
+            }
+            Err(trouble) => trouble,
         };
-        proxy.configs = Some(configs(&dump));
+        silent = if trouble.is_silence() { silent + 1 } else { 0 };
+        let given_up = match silent {
+            MOST_SILENT => all - number - 1,
+            _ => 0,
+        };
+        match unanswered.iter_mut().find(|one| one.trouble == trouble) {
+            Some(same) => {
+                same.proxies.push(proxy.id.clone());
+                same.given_up = given_up;
+            }
+            None => unanswered.push(Unanswered {
+                page: Page::Configs,
+                proxies: vec![proxy.id.clone()],
+                given_up,
+                trouble,
+            }),
+        }
+        if silent == MOST_SILENT {
+            break;
+        }
     }
-    Ok(ControlPlane { name, proxies })
+    unanswered
 }
 
 fn assembled(synced: Vec<Synced>, connected: Option<Connected>) -> Vec<Proxy> {
@@ -180,23 +193,20 @@ fn assembled(synced: Vec<Synced>, connected: Option<Connected>) -> Vec<Proxy> {
         let refused = one.resources.into_iter();
         let refused = refused.filter(|(_, resource)| !resource.last_error.is_empty());
         Proxy {
-            id: one.proxy,
             role: one.proxy_type,
             version: one.istio_version,
-            labels: known.map(|known| known.labels.clone()).unwrap_or_default(),
-            asked: known.map(|known| {
-                let asked = known.watches.get(EXTENSION);
-                asked.cloned().flatten().unwrap_or_default()
+            nonces: Some(Nonces {
+                sent: one.extensionconfig_sent,
+                acked: one.extensionconfig_acked,
             }),
-            sent: one.extensionconfig_sent,
-            acked: one.extensionconfig_acked,
             refused: refused
                 .map(|(kind, resource)| Refused {
                     what: kind.rsplit('.').next().unwrap_or_default().to_owned(),
                     message: resource.last_error,
                 })
                 .collect(),
-            configs: None,
+            id: one.proxy,
+            ..known.map(Connection::alone).unwrap_or_default()
         }
     });
     proxies.collect()
@@ -214,84 +224,4 @@ fn configs(dump: &Value) -> Vec<Config> {
         })
     })
     .collect()
-}
-
-impl Way<'_> {
-    pub(super) fn name(&self) -> String {
-        match self {
-            Self::Url(url) => url.clone(),
-            Self::Pod(_, _, name) => name.clone(),
-        }
-    }
-
-    async fn json<T: for<'de> Deserialize<'de>>(&self, path: &str) -> Result<T, String> {
-        let asked = async {
-            match self {
-                Self::Url(url) => of_url(url, path).await,
-                Self::Pod(client, namespace, name) => of_pod(client, namespace, name, path).await,
-            }
-        };
-        let (status, body) = timeout(ANSWERS_WITHIN, asked)
-            .await
-            .map_err(|_| format!("did not answer within {} s", ANSWERS_WITHIN.as_secs()))??;
-        match status {
-            200 => serde_json::from_slice(&body)
-                .map_err(|error| format!("answers {path} with something else than JSON: {error}")),
-            401 | 403 => Err(format!(
-                "does not let you ask ({status}): it answers only on its own machine, or to the token of an account of its namespace"
-            )),
-            404 => Err(format!(
-                "has no {path}: was it started with ENABLE_DEBUG_ON_HTTP=false?"
-            )),
-            status => Err(format!("answers {path} with status {status}")),
-        }
-    }
-}
-
-async fn of_url(url: &str, path: &str) -> Result<(u16, Bytes), String> {
-    let failed = |error: reqwest::Error| format!("cannot be reached: {}", chain(&error));
-    let url = format!("{}{path}", url.trim_end_matches('/'));
-    // It is on this machine or in a cluster: nobody's proxy leads there.
-    let client = reqwest::Client::builder().no_proxy().build();
-    let answer = client.map_err(failed)?.get(url).send().await;
-    let answer = answer.map_err(failed)?;
-    let status = answer.status().as_u16();
-    Ok((status, answer.bytes().await.map_err(failed)?))
-}
-
-async fn of_pod(
-    client: &Client,
-    namespace: &str,
-    pod: &str,
-    path: &str,
-) -> Result<(u16, Bytes), String> {
-    let api: Api<Pod> = Api::namespaced(client.clone(), namespace);
-    let mut forwarder = api.portforward(pod, &[PORT]).await.map_err(|error| match &error {
-        kube::Error::Api(status) if status.code == 403 => {
-            format!("cannot be asked: you may not forward a port to it (pods/portforward in {namespace})")
-        }
-        error => format!("cannot be asked, since no port can be forwarded to it: {}", chain(error)),
-    })?;
-    let broken = |error: &dyn std::error::Error| {
-        format!("did not answer over a forwarded port: {}", chain(error))
-    };
-    let stream = forwarder
-        .take_stream(PORT)
-        .ok_or_else(|| "has no forwarded port".to_owned())?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(|error| broken(&error))?;
-    let request = hyper::Request::get(path)
-        .header("host", "localhost")
-        .body(Empty::<Bytes>::new())
-        .map_err(|error| broken(&error))?;
-    // It does the work while the answer is waited for, and ends with the sender.
-    tokio::spawn(connection);
-    let answer = sender
-        .send_request(request)
-        .await
-        .map_err(|error| broken(&error))?;
-    let status = answer.status().as_u16();
-    let body = answer.into_body().collect().await;
-    Ok((status, body.map_err(|error| broken(&error))?.to_bytes()))
 }

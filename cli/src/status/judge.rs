@@ -1,6 +1,8 @@
 //! From what was read of a cluster to what is said of it: pure, with the time as an argument.
 
-use super::cluster::{Cluster, Unread, Why};
+use super::cluster::Cluster;
+use super::code::Code;
+use super::lacks::{none_of_these, of_silent, of_unread};
 use super::proxies;
 use super::report::{CanaryStatus, Finding, Next, PluginStatus, Severity, Status, VariantStatus};
 use coalmine::bucket::Share;
@@ -55,6 +57,7 @@ pub fn judge(cluster: &Cluster, question: &Question, now: Timestamp) -> Status {
         code: problem.code,
         about: format!("canary {}", problem.canary),
         path: String::new(),
+        proxies: Vec::new(),
         message: problem.message.clone(),
         help: Some(match problem.code {
             "no-routes" => "`coalmine render istio` makes them: apply what it prints".to_owned(),
@@ -80,14 +83,7 @@ pub fn judge(cluster: &Cluster, question: &Question, now: Timestamp) -> Status {
     let with_plugins = proxies::of(cluster, &survey.carriers, &question.root_namespace);
     proxies::judge(cluster, &with_plugins, &mut findings);
     findings.extend(cluster.unread.iter().filter_map(of_unread));
-    findings.extend(cluster.silent.as_ref().map(|silent| Finding {
-        severity: Severity::Note,
-        code: "no-control-plane",
-        about: String::new(),
-        path: String::new(),
-        message: silent.message.clone(),
-        help: Some(silent.help.clone()),
-    }));
+    findings.extend(cluster.silent.iter().map(of_silent));
     // Two plugins with one canary have the same routes.
     findings.sort();
     findings.dedup();
@@ -151,7 +147,7 @@ fn canary(one: &Surveyed, now: Timestamp, findings: &mut Vec<Finding>) -> Canary
         findings.push(about_canary(
             canary,
             Severity::Error,
-            "same-destination",
+            Code::SameDestination,
             format!(
                 "variant `{}` and the default `{}` go to the same endpoints, with the labels {}",
                 backend.variant,
@@ -220,7 +216,7 @@ fn of_backend(canary: &Canary, backend: &Backend, share: Share, findings: &mut V
         findings.push(about_canary(
             canary,
             Severity::Error,
-            "no-service",
+            Code::NoService,
             format!("there is no Service and no ServiceEntry `{service}`, where its requests go"),
             "apply the service, or mend its name in the canary and render anew",
         ));
@@ -237,7 +233,7 @@ fn of_backend(canary: &Canary, backend: &Backend, share: Share, findings: &mut V
         findings.push(about_canary(
             canary,
             severity,
-            "no-endpoints",
+            Code::NoEndpoints,
             format!("variant `{name}` has a share of {share} and no endpoint: nothing of `{service}`{labels} is ready"),
             "bring that version up, or take its share back: who is sent there gets a 503",
         ));
@@ -247,15 +243,16 @@ fn of_backend(canary: &Canary, backend: &Backend, share: Share, findings: &mut V
 fn about_canary(
     canary: &Canary,
     severity: Severity,
-    code: &'static str,
+    code: Code,
     message: String,
     help: &str,
 ) -> Finding {
     Finding {
         severity,
-        code,
+        code: code.name(),
         about: format!("canary {}", canary.full_name()),
         path: String::new(),
+        proxies: Vec::new(),
         message,
         help: Some(help.to_owned()),
     }
@@ -287,6 +284,7 @@ fn of_diagnostic(diagnostic: &Diagnostic, objects: &[Node]) -> Finding {
         code: diagnostic.code,
         about: title(diagnostic.place.source),
         path: diagnostic.place.path.clone(),
+        proxies: Vec::new(),
         message,
         help: diagnostic.help.clone(),
     }
@@ -313,88 +311,4 @@ fn entry<'n>(node: &'n Node, name: &str) -> Option<&'n Node> {
     };
     let mut entries = entries.iter();
     entries.find_map(|(key, node)| (key.name == name).then_some(node))
-}
-
-fn of_unread(unread: &Unread) -> Option<Finding> {
-    let Unread {
-        kind,
-        resource,
-        why,
-    } = unread;
-    let (code, message, help) = match why {
-        Why::Absent => return None,
-        Why::Forbidden { but_in } => (
-            "forbidden",
-            match but_in.as_slice() {
-                [] => {
-                    format!("you may not list {resource}, so what is said here lacks every {kind}")
-                }
-                namespaces => format!(
-                    "you may list {resource} only in {}, so what is said here lacks every other {kind}",
-                    namespaces.join(" and ")
-                ),
-            },
-            format!("ask for the right to list {resource}"),
-        ),
-        Why::Failed(error) => (
-            "unread",
-            format!(
-                "{resource} could not be read, so what is said here lacks every {kind}: {error}"
-            ),
-            "ask again; if it stays, look into the API server".to_owned(),
-        ),
-    };
-    Some(Finding {
-        severity: Severity::Note,
-        code,
-        about: String::new(),
-        path: String::new(),
-        message,
-        help: Some(help),
-    })
-}
-
-/// The answer where no canary is as asked for.
-fn none_of_these(cluster: &Cluster, question: &Question, survey: &Survey) -> Finding {
-    let Question {
-        canary, namespace, ..
-    } = question;
-    let kinds = ["WasmPlugin", "TrafficExtension", "EnvoyFilter"];
-    let plugin = match kinds.iter().all(|kind| cluster.has_all(kind)) {
-        true => "no plugin",
-        false => "no plugin that could be read",
-    };
-    let wanted = match (canary, namespace) {
-        (None, None) => format!("{plugin} of this cluster carries a canary"),
-        (Some(canary), None) => format!("{plugin} of this cluster carries a canary `{canary}`"),
-        (None, Some(namespace)) => format!("{plugin} carries a canary of namespace {namespace}"),
-        (Some(canary), Some(namespace)) => {
-            format!("{plugin} carries a canary `{canary}` of namespace {namespace}")
-        }
-    };
-    let absent = |kind: &str| {
-        let mut unread = cluster.unread.iter();
-        unread.any(|one| one.kind == kind && one.why == Why::Absent)
-    };
-    let help = match survey.known.as_slice() {
-        [] if !kinds.iter().all(|kind| cluster.has_all(kind)) => {
-            "not all plugins could be read: what you may not list is told below".to_owned()
-        }
-        [] if kinds.iter().all(|kind| absent(kind)) => {
-            "Istio's kinds are not in this cluster: is it the right one? --context chooses another"
-                .to_owned()
-        }
-        [] => {
-            "`coalmine render istio` makes a plugin; `--context` chooses another cluster".to_owned()
-        }
-        known => format!("there are {}", known.join(", ")),
-    };
-    Finding {
-        severity: Severity::Error,
-        code: "no-canary",
-        about: String::new(),
-        path: String::new(),
-        message: wanted,
-        help: Some(help),
-    }
 }

@@ -5,18 +5,26 @@
 //! | [`cluster`] | what was read of a cluster |
 //! | [`mod@judge`] | what is said of it: pure |
 //! | `proxies` | which proxies have which plugin |
+//! | `lacks` | what is said of what was not read or told |
+//! | [`code`] | the names of what is found |
 //! | [`report`] | what is said, for programs |
-//! | `text` | the same for people |
+//! | [`mod@text`] | the same for people |
 //! | `read` | lists objects over the API server |
 //! | `istiod` | asks control planes about proxies |
+//! | `way` | the ways to a control plane |
+//! | `trouble` | what keeps one from answering, in words |
 
 pub mod cluster;
+pub mod code;
 mod istiod;
 pub mod judge;
+mod lacks;
 mod proxies;
 mod read;
 pub mod report;
-mod text;
+pub mod text;
+mod trouble;
+mod way;
 
 pub use judge::{Question, judge};
 
@@ -25,11 +33,11 @@ use crate::outcome::{Failure, NO, Outcome};
 use crate::progress;
 use crate::request::wall_clock;
 use clap::Args;
-use cluster::{Cluster, Silent};
+use cluster::Cluster;
 use coalmine_manifests::check::survey::namespaces_of_pods;
-use istiod::Way;
 use kube::Client;
 use std::path::PathBuf;
+use way::Way;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -122,36 +130,28 @@ async fn ask_istiods(
     cluster: &mut Cluster,
     progress: &dyn Fn(&str),
 ) {
+    let namespace = &args.root_namespace;
     let ways = match args.istiod.as_slice() {
-        [] => istiod::pods(client, &args.root_namespace).await,
+        [] => way::pods(client, namespace).await,
         urls => Ok(urls.iter().cloned().map(Way::Url).collect()),
     };
-    let ways = match ways {
-        Ok(ways) => ways,
-        Err((message, help)) => {
-            cluster.silent = Some(Silent { message, help });
-            return;
-        }
-    };
-    let mut silent = Vec::new();
-    for way in ways {
-        match istiod::ask(&way, progress).await {
-            Ok(plane) => cluster.control_planes.push(plane),
-            Err(why) => silent.push(format!("istiod at {} {why}", way.name())),
-        }
-    }
-    if silent.is_empty() {
-        return;
-    }
-    let proxies = match cluster.control_planes.as_slice() {
-        [] => "proxies are not shown",
-        _ => "some proxies are not shown",
-    };
-    cluster.silent = Some(Silent {
-        message: format!("{proxies}: {}", silent.join("; ")),
-        help: format!(
-            "forward a port with `kubectl -n {} port-forward deploy/istiod 15014`, and give --istiod http://127.0.0.1:15014",
-            args.root_namespace
-        ),
+    let mut troubles = Vec::new();
+    let ways = ways.unwrap_or_else(|trouble| {
+        troubles.push((None, trouble));
+        Vec::new()
     });
+    for way in ways {
+        let name = way.name();
+        match istiod::ask(&way, progress).await {
+            Ok((plane, unanswered)) => {
+                let told = unanswered.iter().map(|one| one.told(&name, namespace));
+                cluster.silent.extend(told);
+                cluster.control_planes.push(plane);
+            }
+            Err(trouble) => troubles.push((Some(name), trouble)),
+        }
+    }
+    let some = !cluster.control_planes.is_empty();
+    let silent = trouble::silences(&troubles, some, namespace);
+    cluster.silent.extend(silent);
 }

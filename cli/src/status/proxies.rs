@@ -6,7 +6,9 @@
 //! plugin's and the last nonce was taken, the proxy has the plugin with this very config.
 
 use super::cluster::{Cluster, Proxy};
+use super::code::Code;
 use super::report::{Finding, ProxyStatus, Severity, State};
+use crate::input::counted;
 use coalmine_manifests::check::survey::Carrier;
 
 /// What Istio's own extensions are called when they were made from a `WasmPlugin`.
@@ -14,6 +16,9 @@ const TRANSLATED: &str = "~istio-translated-wasmplugin";
 
 /// The type of extensions in what proxies refuse.
 const EXTENSIONS: &str = "TypedExtensionConfig";
+
+/// How many proxies are named where one thing is said of many.
+const NAMED: usize = 3;
 
 /// Every proxy that has, or should have, one of these plugins.
 pub(super) fn of(
@@ -25,7 +30,7 @@ pub(super) fn of(
     for plane in &cluster.control_planes {
         for proxy in &plane.proxies {
             for carrier in carriers {
-                let state = state(proxy, carrier);
+                let state = state(proxy, carrier, root_namespace);
                 let unknown = proxy.asked.is_none() && proxy.configs.is_none();
                 let asks = state != State::Absent && !unknown;
                 if !asks && !is_for(carrier, proxy, root_namespace) {
@@ -50,12 +55,13 @@ pub(super) fn of(
     found
 }
 
-fn state(proxy: &Proxy, carrier: &Carrier) -> State {
+fn state(proxy: &Proxy, carrier: &Carrier, root_namespace: &str) -> State {
+    let is_of = |name: &str| is_of(carrier, name) && may_be_for(carrier, proxy, root_namespace);
     let asked = proxy.asked.as_ref();
-    let asks = asked.map(|names| names.iter().any(|name| is_of(carrier, name)));
+    let asks = asked.map(|names| names.iter().any(|name| is_of(name)));
     let sends = proxy.configs.as_ref().map(|configs| {
         let mut configs = configs.iter();
-        configs.find(|config| is_of(carrier, &config.name))
+        configs.find(|config| is_of(&config.name))
     });
     match (asks, &sends) {
         (Some(false), _) | (None, Some(None)) => return State::Absent,
@@ -64,10 +70,13 @@ fn state(proxy: &Proxy, carrier: &Carrier) -> State {
     if proxy.refused.iter().any(|one| one.what == EXTENSIONS) {
         return State::Refused;
     }
-    if proxy.sent.is_empty() {
+    let Some(nonces) = &proxy.nonces else {
+        return State::Unknown;
+    };
+    if nonces.sent.is_empty() {
         return State::NotSent;
     }
-    if proxy.sent != proxy.acked {
+    if nonces.sent != nonces.acked {
         return State::Stale;
     }
     match sends {
@@ -92,86 +101,129 @@ fn is_of(carrier: &Carrier, resource: &str) -> bool {
     kind_fits && translated.unwrap_or(name) == format!("{namespace}.{}", carrier.name)
 }
 
+/// Whether a plugin can be what a proxy has under its name. The resource of an EnvoyFilter has no
+/// namespace in its name, so where the filter holds decides: in its namespace, or in the whole mesh.
+fn may_be_for(carrier: &Carrier, proxy: &Proxy, root_namespace: &str) -> bool {
+    // Labels come with what is asked for.
+    let labelled = proxy.asked.is_none() || has_labels(carrier, proxy);
+    carrier.kind != "EnvoyFilter" || (labelled && is_near(carrier, proxy, root_namespace))
+}
+
+fn has_labels(carrier: &Carrier, proxy: &Proxy) -> bool {
+    let mut labels = carrier.labels.iter();
+    labels.all(|(key, value)| proxy.labels.get(key) == Some(value))
+}
+
+fn is_near(carrier: &Carrier, proxy: &Proxy, root_namespace: &str) -> bool {
+    let namespace = carrier.namespace.as_deref().unwrap_or_default();
+    namespace == root_namespace || namespace == proxy.namespace()
+}
+
 /// Whether a plugin is meant for a proxy, as far as labels tell; what a plugin with targets is for is
 /// known from what asks for it.
 fn is_for(carrier: &Carrier, proxy: &Proxy, root_namespace: &str) -> bool {
-    let namespace = carrier.namespace.as_deref().unwrap_or_default();
-    let near = namespace == root_namespace || namespace == proxy.namespace();
-    let mut labels = carrier.labels.iter();
-    let has = labels.all(|(key, value)| proxy.labels.get(key) == Some(value));
-    near && has && !carrier.targeted && proxy.role != "waypoint" && proxy.role != "ztunnel"
+    let near = is_near(carrier, proxy, root_namespace) && has_labels(carrier, proxy);
+    let takes_plugins = matches!(proxy.role.as_str(), "sidecar" | "router");
+    near && !carrier.targeted && takes_plugins
 }
 
-/// What is wrong with proxies.
+/// What is wrong with proxies; what is said of many alike is said once.
 pub(super) fn judge(cluster: &Cluster, proxies: &[ProxyStatus], findings: &mut Vec<Finding>) {
+    let mut said = Vec::new();
     for one in proxies {
         let (severity, code, message, help) = match one.state {
-            State::Synced | State::Acknowledged => continue,
+            State::Synced | State::Acknowledged | State::Unknown => continue,
             State::Refused => (
                 Severity::Error,
-                "proxy-refused",
+                Code::ProxyRefused,
                 format!(
-                    "it refused what was sent for {}, and has what it had before: {}",
+                    "what was sent for {} was refused, and what was there before stays: {}",
                     one.plugin,
-                    one.refused.as_deref().unwrap_or("it does not say why")
+                    one.refused.as_deref().unwrap_or("no reason is given")
                 ),
                 "mend what it names; where it names another extension than this one, that one holds all of them back",
             ),
             State::Outdated => (
                 Severity::Warning,
-                "proxy-outdated",
+                Code::ProxyOutdated,
                 format!(
-                    "{} has another config for it than {} says now",
+                    "{} has another config there than {} says now",
                     one.control_plane, one.plugin
                 ),
                 "ask again in some seconds; if it stays, look into the control plane's log",
             ),
             State::Stale => (
                 Severity::Warning,
-                "proxy-stale",
-                format!("it has not taken what was sent for {} yet", one.plugin),
-                "ask again in some seconds; if it stays, look into the log of its agent: it may be fetching the module",
+                Code::ProxyStale,
+                format!("what was sent for {} is not taken yet", one.plugin),
+                "ask again in some seconds; if it stays, look into the log of the agent: it may be fetching the module",
             ),
             State::NotSent => (
                 Severity::Warning,
-                "proxy-not-sent",
-                format!("nothing was sent to it for {} yet", one.plugin),
+                Code::ProxyNotSent,
+                format!("nothing was sent for {} yet", one.plugin),
                 "ask again in some seconds; if it stays, look into the control plane's log",
             ),
             State::Absent => (
                 Severity::Note,
-                "proxy-without",
+                Code::ProxyWithout,
                 format!(
-                    "it does not ask for {}: none of its listeners has the filter",
+                    "{} is not asked for: no listener has the filter",
                     one.plugin
                 ),
-                "that is right where it has no listener for HTTP; else ask again in some seconds",
+                "that is right where no listener is for HTTP; else ask again in some seconds",
             ),
         };
-        findings.push(Finding {
-            severity,
-            code,
-            about: format!("proxy {}", one.proxy),
-            path: String::new(),
-            message,
-            help: Some(help.to_owned()),
-        });
+        said.push((&one.proxy, severity, code, message, help));
     }
     let with: Vec<&str> = proxies.iter().map(|one| one.proxy.as_str()).collect();
     let connected = cluster.control_planes.iter().flat_map(|one| &one.proxies);
     for proxy in connected.filter(|proxy| with.contains(&proxy.id.as_str())) {
         for refused in proxy.refused.iter().filter(|one| one.what != EXTENSIONS) {
-            findings.push(Finding {
-                severity: Severity::Warning,
-                code: "proxy-refused-other",
-                about: format!("proxy {}", proxy.id),
-                path: String::new(),
-                message: format!("it refused a {}: {}", refused.what, refused.message),
-                help: Some(
-                    "routes and clusters of a canary may be missing in it until that is mended"
-                        .to_owned(),
-                ),
-            });
+            said.push((
+                &proxy.id,
+                Severity::Warning,
+                Code::ProxyRefusedOther,
+                format!("a {} was refused: {}", refused.what, refused.message),
+                "routes and clusters of a canary may be missing there until that is mended",
+            ));
         }
     }
+    let mut grouped: Vec<Finding> = Vec::new();
+    for (proxy, severity, code, message, help) in said {
+        let same = |one: &&mut Finding| (one.code, &one.message) == (code.name(), &message);
+        match grouped.iter_mut().find(same) {
+            Some(same) => same.proxies.push(proxy.clone()),
+            None => grouped.push(Finding {
+                severity,
+                code: code.name(),
+                about: String::new(),
+                path: String::new(),
+                proxies: vec![proxy.clone()],
+                message,
+                help: Some(help.to_owned()),
+            }),
+        }
+    }
+    findings.extend(grouped.into_iter().map(|mut one| {
+        one.proxies.sort();
+        // One that is connected to two control planes is one.
+        one.proxies.dedup();
+        one.about = named(&one.proxies);
+        one
+    }));
+}
+
+/// `proxy a`, or `5 proxies: a, b, c and 2 more`
+pub(super) fn named(proxies: &[String]) -> String {
+    if let [one] = proxies {
+        return format!("proxy {one}");
+    }
+    let first: Vec<&str> = proxies.iter().take(NAMED).map(String::as_str).collect();
+    let more = match proxies.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let count = counted(proxies.len(), "proxy");
+    format!("{count}: {}{more}", first.join(", "))
 }

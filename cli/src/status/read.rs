@@ -165,7 +165,7 @@ pub(super) async fn pods(
             }
             // What failed weighs more than what is forbidden.
             Err(error) => match (why(error)?, &refused) {
-                (_, Some(Why::Failed(_))) => {}
+                (_, Some(Why::Failed { .. })) => {}
                 (why, _) => refused = Some(why),
             },
         }
@@ -202,13 +202,13 @@ async fn list(
                     read.push(namespace.clone());
                 }
                 Err(error) => match why(error)? {
-                    Why::Failed(message) => failed = Some(message),
+                    why @ Why::Failed { .. } => failed = Some(why),
                     Why::Forbidden { .. } | Why::Absent => {}
                 },
             }
         }
     }
-    let why = failed.map_or_else(|| with_places(refused, read), Why::Failed);
+    let why = with_places(failed.unwrap_or(refused), read);
     cluster.unread.push(unread(kind, why));
     Ok(())
 }
@@ -233,7 +233,11 @@ async fn is_absent(client: &Client, kind: &Kind) -> bool {
 fn with_places(why: Why, read: Vec<String>) -> Why {
     match why {
         Why::Forbidden { .. } => Why::Forbidden { but_in: read },
-        why => why,
+        Why::Failed { error, .. } => Why::Failed {
+            error,
+            but_in: read,
+        },
+        Why::Absent => Why::Absent,
     }
 }
 
@@ -262,13 +266,20 @@ fn why(error: kube::Error) -> Result<Why, Failure> {
             ))),
             403 => Ok(Why::Forbidden { but_in: Vec::new() }),
             404 => Ok(Why::Absent),
-            _ => Ok(Why::Failed(status.message.clone())),
+            _ => Ok(failed(status.message.clone())),
         },
-        kube::Error::SerdeError(error) => Ok(Why::Failed(error.to_string())),
+        kube::Error::SerdeError(error) => Ok(failed(error.to_string())),
         other => Err(Failure::cannot(format!(
             "cannot reach the API server: {}; choose another with --kubeconfig or --context",
             chain(&other)
         ))),
+    }
+}
+
+fn failed(error: String) -> Why {
+    Why::Failed {
+        error,
+        but_in: Vec::new(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What `coalmine status` says, for programs as it is; `text` says the same to people.
 
+use super::code::Code;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -93,7 +94,7 @@ pub struct PluginStatus {
 pub struct ProxyStatus {
     /// `name.namespace`.
     pub proxy: String,
-    /// `sidecar`, `router` or `waypoint`.
+    /// `sidecar`, `router` or `waypoint`; empty if that is not known.
     pub role: String,
     /// The version of Istio that its agent has.
     pub version: String,
@@ -118,6 +119,8 @@ pub enum State {
     Acknowledged,
     /// It took the last config that its control plane sent, which is not what the plugin says now.
     Outdated,
+    /// It asks for the plugin; what it took is not known.
+    Unknown,
     /// A config was sent, and it has not answered yet.
     Stale,
     /// Nothing was sent yet.
@@ -136,11 +139,14 @@ pub struct Finding {
     pub severity: Severity,
     /// A short stable name of the kind of problem.
     pub code: &'static str,
-    /// The canary, object or proxy it is about; empty for the cluster.
+    /// The canary, object or proxy it is about, or the first of many proxies; empty for the cluster.
     pub about: String,
     /// The field, where it is about an object.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub path: String,
+    /// The proxies, where it is about some: each that it is said of.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub proxies: Vec<String>,
     /// What is wrong.
     pub message: String,
     /// What to do.
@@ -160,6 +166,26 @@ pub enum Severity {
     Note,
 }
 
+impl Finding {
+    /// About the cluster as a whole.
+    pub(super) fn of_cluster(
+        severity: Severity,
+        code: Code,
+        message: String,
+        help: String,
+    ) -> Self {
+        Self {
+            severity,
+            code: code.name(),
+            about: String::new(),
+            path: String::new(),
+            proxies: Vec::new(),
+            message,
+            help: Some(help),
+        }
+    }
+}
+
 impl State {
     /// In the words of the table.
     pub fn words(self) -> &'static str {
@@ -167,6 +193,7 @@ impl State {
             Self::Synced => "synced",
             Self::Acknowledged => "acknowledged",
             Self::Outdated => "outdated",
+            Self::Unknown => "unknown",
             Self::Stale => "stale",
             Self::NotSent => "not sent",
             Self::Refused => "refused",

@@ -11,7 +11,8 @@ const MOST_PROXIES: usize = 20;
 /// How much of a digest tells it from others.
 const DIGEST_SHOWN: usize = 12;
 
-pub(super) fn text(status: &Status) -> String {
+/// The report, with colours where standard output takes them.
+pub fn text(status: &Status) -> String {
     let paint = Paint::for_stdout();
     let mut parts: Vec<String> = Vec::new();
     parts.extend(status.canaries.iter().map(|one| canary(one, paint)));
@@ -115,7 +116,7 @@ fn proxies_of(proxies: &[ProxyStatus]) -> String {
     rows.sort_by_key(|one| match one.state {
         State::Refused => 0,
         State::NotSent | State::Stale | State::Outdated => 1,
-        State::Absent => 2,
+        State::Absent | State::Unknown => 2,
         State::Synced | State::Acknowledged => 3,
     });
     let mut table = table(&["proxy", "is a", "plugin", "state"]);

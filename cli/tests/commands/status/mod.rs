@@ -1,7 +1,10 @@
 //! What is said of a cluster: what `coalmine render` makes and what a cluster has beside it, each
 //! mistake by itself. A real control plane is asked in `integration/istio`.
 
+mod asked;
 mod beside;
+mod codes;
+mod fake;
 mod proxies;
 
 use crate::run::{coalmine, coalmine_with, command, run};
@@ -73,7 +76,11 @@ fn everything() -> Question {
 }
 
 fn judged(cluster: &Cluster, question: &Question, at: &str) -> Status {
-    judge(cluster, question, Timestamp::parse(at).unwrap())
+    let status = judge(cluster, question, Timestamp::parse(at).unwrap());
+    for finding in &status.findings {
+        codes::is_on_a_page(finding);
+    }
+    status
 }
 
 /// The findings as `error code: what it is about`.
@@ -280,18 +287,56 @@ fn what_could_not_be_read() {
         &["note forbidden: "],
     );
     check("ServiceEntry", forbidden(), &service, &["note forbidden: "]);
-    check(
-        "Pod",
-        Why::Failed("busy".to_owned()),
-        &[],
-        &["note unread: "],
-    );
+    let failed = Why::Failed {
+        error: "busy".to_owned(),
+        but_in: Vec::new(),
+    };
+    check("Pod", failed, &[], &["note unread: "]);
     check("GRPCRoute", Why::Absent, &[], &[]);
     check(
         "VirtualService",
         Why::Absent,
         &routes,
         &["error no-routes: canary bookinfo/reviews"],
+    );
+}
+
+/// What is lacking where some namespaces were read.
+#[test]
+fn what_could_be_read_somewhere() {
+    let check = |why: Why, expected: &str| {
+        let mut cluster = cluster(&rendered(""));
+        cluster.unread.push(Unread {
+            kind: "Pod".to_owned(),
+            resource: "pods".to_owned(),
+            why,
+        });
+        let status = judged(&cluster, &everything(), NOW);
+        assert_eq!(status.findings[0].message, expected);
+    };
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    let failed = |but_in: &[&str]| Why::Failed {
+        error: "busy".to_owned(),
+        but_in: names(but_in),
+    };
+    let forbidden = |but_in: &[&str]| Why::Forbidden {
+        but_in: names(but_in),
+    };
+    check(
+        failed(&[]),
+        "pods could not be read, so what is said here lacks every Pod: busy",
+    );
+    check(
+        failed(&["a", "b"]),
+        "pods could be read only in a and b, so what is said here lacks every other Pod: busy",
+    );
+    check(
+        forbidden(&[]),
+        "you may not list pods, so what is said here lacks every Pod",
+    );
+    check(
+        forbidden(&["a"]),
+        "you may list pods only in a, so what is said here lacks every other Pod",
     );
 }
 

@@ -29,6 +29,16 @@ use coalmine::config::{Canaries, Canary, plugin_json};
 use coalmine::diagnostic::{Diagnostic, any_error};
 use std::collections::BTreeSet;
 
+/// The codes of what a survey finds by itself; all others are those of [`check`](super::check()).
+pub const CODES: [&str; 6] = [
+    "other-config",
+    "other-source",
+    "stray-routes",
+    "two-modules",
+    "two-virtual-services",
+    "unpinned-module",
+];
+
 /// What to look at, and how much of the cluster is known.
 pub struct Scope<'s> {
     /// The namespace whose plugins are for the whole mesh.
