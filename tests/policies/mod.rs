@@ -156,6 +156,7 @@ impl Random {
                     rest: self.one_in(2),
                     slower_than: [1, 250, 1_000, 3_600_000][self.below(5)..].to_vec(),
                 }),
+                rollout: None,
             },
         }
     }
