@@ -21,9 +21,9 @@ const POLICY_STABLE_INSTRUCTIONS: u64 = 31_100;
 /// then looks for the route a second time.
 const POLICY_CANARY_INSTRUCTIONS: u64 = 35_900;
 
-/// Bytes of the module as it ships: what was reached with rustup's compiler (553,721), and 6 %, since
+/// Bytes of the module as it ships: what was reached with rustup's compiler (563,397), and 6 %, since
 /// Debian's makes it some larger. Every proxy compiles all of them at every push.
-const MODULE_BYTES: u64 = 587_000;
+const MODULE_BYTES: u64 = 597_000;
 
 /// A budget and what was measured.
 pub(super) struct Verdict {

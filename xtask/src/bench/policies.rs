@@ -14,9 +14,9 @@ pub(super) fn real(host: &str) -> String {
     plugin(&[real_canary("reviews", host)])
 }
 
-/// The real policy, with responses counted by arm.
+/// The real policy, with responses counted by arm, of which none is slow.
 pub(super) fn real_with_evidence() -> String {
-    plugin(&[with("evidence", json!({}))])
+    plugin(&[with("evidence", json!({"slowerThan": ["5m"]}))])
 }
 
 /// The real policy, and its decision goes on.
