@@ -150,8 +150,7 @@ fn who_chose_or_was_chosen_is_counted_apart() {
     }
 }
 
-/// The second is the time without headers: until those of the response, or until the end of a stream
-/// that has none.
+/// The time that counts ends with the headers of the response, or with the stream where it has none.
 #[test]
 fn what_is_slower_than_a_bound_is_counted_by_slice() {
     const MS: u64 = 1_000_000;
