@@ -1,4 +1,4 @@
-//! The command `coalmine` as people run it: a program of its own, built from this workspace.
+//! The commands as people run them: programs of their own, built from this workspace.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -9,17 +9,34 @@ use serde_json::Value;
 
 use crate::workspace;
 
-/// The path of the command, built if it has to be. It carries no module.
+/// The path of the command `coalmine`, built if it has to be. It carries no module.
 ///
 /// # Errors
 /// It does not compile.
 pub fn coalmine() -> Result<PathBuf> {
     static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    let built = BUILT.get_or_init(|| build().map_err(|problem| format!("{problem:#}")));
-    built.clone().map_err(anyhow::Error::msg)
+    once(&BUILT, "coalmine-cli", "coalmine")
 }
 
-fn build() -> Result<PathBuf> {
+/// The path of the program behind `cargo xtask`, built if it has to be.
+///
+/// # Errors
+/// It does not compile.
+pub fn xtask() -> Result<PathBuf> {
+    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    once(&BUILT, "xtask", "xtask")
+}
+
+fn once(
+    built: &OnceLock<Result<PathBuf, String>>,
+    package: &str,
+    program: &str,
+) -> Result<PathBuf> {
+    let build = || build(package, program).map_err(|problem| format!("{problem:#}"));
+    built.get_or_init(build).clone().map_err(anyhow::Error::msg)
+}
+
+fn build(package: &str, program: &str) -> Result<PathBuf> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     // A cargo that runs tests tells them about their package, and dependencies that look at these
     // variables (ring) would be compiled anew each time.
@@ -34,7 +51,7 @@ fn build() -> Result<PathBuf> {
     }
     // Asked for its messages, cargo says where it leaves the program.
     let output = cargo
-        .args(["build", "--package", "coalmine-cli", "--bin", "coalmine"])
+        .args(["build", "--package", package, "--bin", program])
         .args(["--message-format", "json-render-diagnostics"])
         .current_dir(workspace::root())
         .env_remove("COALMINE_MODULE")
@@ -42,7 +59,7 @@ fn build() -> Result<PathBuf> {
         .output()
         .context("cannot start cargo")?;
     if !output.status.success() {
-        bail!("the command does not compile");
+        bail!("{program} does not compile");
     }
     let messages = String::from_utf8_lossy(&output.stdout);
     let executable = messages.lines().find_map(|line| {

@@ -22,7 +22,7 @@
 //! | [`stand`] | all of it together: an Envoy with what the companion rendered for canaries |
 //! | [`registry`] | a real OCI registry |
 //! | [`prometheus`] | a real Prometheus |
-//! | [`command`] | the command `coalmine`, as a program |
+//! | [`command`] | `coalmine` and `xtask`, as programs |
 //! | [`runtime`] | the tokio runtime that all of it runs on |
 //! | [`series`] | metrics as Prometheus reads them |
 //! | [`decisions`] | what the filter has counted |

@@ -11,6 +11,7 @@
 //! | [`programs`] | their programs, built from Go modules once and kept |
 //! | [`compile`] | one Go module to programs, with progress |
 //! | [`service`] | a program that runs: its log, its readiness, its end |
+//! | [`processes`] | which processes there are, and which have ended |
 //! | [`ports`] | ports that nobody uses, for programs that must be told one |
 //! | [`cluster`] | etcd and the API server |
 //! | [`kubectl`] | `kubectl` and `istioctl` against it |
@@ -25,6 +26,7 @@ pub mod istiod;
 pub mod kubectl;
 pub mod mesh;
 pub mod ports;
+pub mod processes;
 pub mod programs;
 pub mod proxy;
 pub mod release;

@@ -43,12 +43,12 @@ enum Task {
     /// Run the tests on Istio; the last line is `N passed, N failed`
     Test(Test),
     /// End the mesh that `up` started
-    Down,
+    Down(keeper::Name),
     /// Open a shell with kubectl, istioctl and coalmine for that mesh, or run a command in one
     Shell(shell::Shell),
     /// What `up` leaves in the background
     #[command(hide = true)]
-    Keep(Choice),
+    Keep(Up),
 }
 
 /// Which Istio, with which Envoy.
@@ -66,6 +66,8 @@ struct Choice {
 struct Up {
     #[command(flatten)]
     choice: Choice,
+    #[command(flatten)]
+    name: keeper::Name,
 }
 
 #[derive(Args)]
@@ -81,13 +83,13 @@ impl Istio {
     pub(crate) fn run(self) -> Result<ExitCode> {
         match self.task {
             Task::Up(up) => {
-                keeper::up(&up.choice)?;
+                keeper::up(&up.choice, &up.name)?;
                 Ok(ExitCode::SUCCESS)
             }
             Task::Test(test) => test.run(),
-            Task::Down => keeper::down(),
+            Task::Down(name) => keeper::down(&name),
             Task::Shell(shell) => shell.run(),
-            Task::Keep(choice) => keeper::keep(&choice),
+            Task::Keep(up) => keeper::keep(&up.choice, &up.name),
         }
     }
 }

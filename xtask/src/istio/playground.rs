@@ -9,6 +9,7 @@ use coalmine_integration::registry::Registry;
 use coalmine_integration::{command, workspace};
 use coalmine_istio::mesh::{Mesh, Options};
 use coalmine_istio::ports;
+use coalmine_istio::processes::Process;
 use coalmine_istio::programs::Programs;
 use coalmine_istio::proxy::{Launch, Proxy, Role};
 use coalmine_istio::workload::{Workload, gateway};
@@ -38,22 +39,28 @@ pub(super) struct Playground {
 }
 
 impl Playground {
-    pub(super) fn start(programs: Programs, progress: &dyn Fn(&str)) -> Result<Self> {
+    /// Starts all of it as the mesh `name`; the sidecar listens at the port that docs/istio.md has, if
+    /// that is wanted and free.
+    pub(super) fn start(
+        programs: Programs,
+        name: &str,
+        as_on_the_page: bool,
+        progress: &dyn Fn(&str),
+    ) -> Result<Self> {
         let options = Options {
             gateway_api: true,
             mesh_config: Some(json!({"defaultConfig": {"extraStatTags": istio_stat_tags()}})),
             ..Options::default()
         };
-        let mesh = Mesh::start(programs, "up", &options, progress)?;
+        let mesh = Mesh::start(programs, name, &options, progress)?;
         progress("pushing the module to a registry");
         let registry = Registry::start()?;
         let module = push(&registry)?;
         progress("starting a service, a gateway and a sidecar");
         mesh.namespace(NAMESPACE)?;
-        // The one that docs/istio.md has, if it is free.
-        let inside = match TcpListener::bind(("127.0.0.1", PORT)) {
-            Ok(_) => PORT,
-            Err(_) => ports::free()?,
+        let inside = match as_on_the_page && TcpListener::bind(("127.0.0.1", PORT)).is_ok() {
+            true => PORT,
+            false => ports::free()?,
         };
         let edge = ports::free()?;
         let workload = Workload::start(NAMESPACE, SERVICE, inside, &["v1", "v2"])?;
@@ -74,14 +81,15 @@ impl Playground {
     }
 
     /// What others need to know.
-    pub(super) fn state(&self, pid: i32) -> State {
+    pub(super) fn state(&self, keeper: Process, started: Vec<Process>) -> State {
         let kubeconfig = self.mesh.cluster.kubeconfig();
         let programs = [&self.mesh.programs.kubectl, &self.mesh.programs.istioctl];
         let local = |port: u16| SocketAddr::from(([127, 0, 0, 1], port)).to_string();
         let variable =
             |name: &str, value: String, meaning: &str| (name.to_owned(), value, meaning.to_owned());
         State {
-            pid,
+            keeper,
+            started,
             programs: programs
                 .into_iter()
                 .filter_map(|program| program.parent().map(Path::to_owned))

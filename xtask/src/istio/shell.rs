@@ -7,20 +7,22 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use coalmine_integration::command;
 
-use super::keeper;
+use super::keeper::Name;
 
 /// `cargo xtask istio shell`
 #[derive(Args)]
 pub(super) struct Shell {
-    /// A command to run instead, such as `kubectl get wasmplugins -A`
+    #[command(flatten)]
+    name: Name,
+    /// A command to run instead, such as `kubectl get wasmplugins -A`; its exit code is that of this
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     command: Vec<String>,
 }
 
 impl Shell {
     pub(super) fn run(self) -> Result<ExitCode> {
-        let Some(state) = keeper::state()? else {
-            bail!("no mesh is up: cargo xtask istio up");
+        let Some(state) = self.name.state()? else {
+            bail!("no mesh is up: {}", self.name.command("up"));
         };
         let coalmine = command::coalmine()?;
         let mut folders = state.programs;

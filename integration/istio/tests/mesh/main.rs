@@ -4,6 +4,7 @@
 //! they can, each in namespaces of its own, and have their own where they change what others see.
 //! `COALMINE_ISTIO` chooses the Istio, `COALMINE_ENVOY` another Envoy than the one it was made for.
 
+mod by_hand;
 mod changes;
 mod control_plane;
 mod envoy_filter;
