@@ -13,6 +13,7 @@
 //! | [`upstream`] | a small HTTP server that reports what it received |
 //! | [`behaviour`] | how an upstream fails |
 //! | [`guardian`] | a child process that may not outlive this one |
+//! | [`service`] | a program that runs: its log, its readiness, its end |
 //! | [`relay`] | a service that calls the next one, and hands baggage on |
 //! | [`client`] | requests over kept connections, with headers of any bytes |
 //! | [`raw`] | bytes as they are onto a socket, for hostile requests |
@@ -45,6 +46,7 @@ pub mod registry;
 pub mod relay;
 pub mod runtime;
 pub mod series;
+pub mod service;
 pub mod stand;
 pub mod swap;
 pub mod upstream;

@@ -1,19 +1,19 @@
 //! A real Prometheus, Debian's `prometheus`, on a free port of 127.0.0.1.
 
 use std::fmt::Write;
-use std::fs::{self, File};
+use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::client::{Client, Request};
-use crate::guardian::Guardian;
 use crate::series::{Samples, Series};
+use crate::service::Service;
 
 /// The program, and the package that has it.
 pub const PROGRAM: &str = "prometheus";
@@ -27,10 +27,10 @@ const READY_WITHIN: Duration = Duration::from_secs(30);
 /// A running Prometheus that ends, with all that it has read, when dropped.
 #[derive(Debug)]
 pub struct Prometheus {
-    child: Child,
     address: SocketAddr,
     client: Client,
-    _guardian: Guardian,
+    // It ends before its folder goes.
+    _service: Service,
     _folder: TempDir,
 }
 
@@ -61,52 +61,22 @@ impl Prometheus {
         });
         // JSON is YAML too.
         fs::write(path("config.yaml"), config.to_string())?;
-        let log = path("log");
         let argument = |name: &str, value: &Path| format!("--{name}={}", value.display());
-        let child = Command::new(PROGRAM)
+        let mut serve = Command::new(PROGRAM);
+        serve
             .arg(argument("config.file", &path("config.yaml")))
             .arg(argument("storage.tsdb.path", &path("data")))
-            .arg("--web.listen-address=127.0.0.1:0")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(File::create(&log)?)
-            .spawn()
-            .with_context(|| {
-                format!("cannot start {PROGRAM}; on Debian: apt-get install {PROGRAM}")
-            })?;
-        let guardian = Guardian::of(child.id(), folder.path())?;
-        let mut prometheus = Self {
-            child,
-            address: SocketAddr::from(([127, 0, 0, 1], 0)),
-            client: Client::new(SocketAddr::from(([127, 0, 0, 1], 0))),
-            _guardian: guardian,
+            .arg("--web.listen-address=127.0.0.1:0");
+        let mut service = Service::start_in(folder.path(), PROGRAM, &mut serve)
+            .with_context(|| format!("on Debian: apt-get install {PROGRAM}"))?;
+        // Nobody else knows the port before.
+        let address = service.wait_for(READY_WITHIN, listening)?;
+        Ok(Self {
+            address,
+            client: Client::new(address),
+            _service: service,
             _folder: folder,
-        };
-        prometheus.address = prometheus.wait_until_ready(&log)?;
-        prometheus.client = Client::new(prometheus.address);
-        Ok(prometheus)
-    }
-
-    /// Where it listens, as it says in its log: nobody else knows the port before.
-    fn wait_until_ready(&mut self, log: &Path) -> Result<SocketAddr> {
-        let begun = Instant::now();
-        loop {
-            let said = fs::read_to_string(log).unwrap_or_default();
-            let address = said.split("msg=\"Listening on\" address=").nth(1);
-            let address = address.and_then(|rest| rest.lines().next()?.trim().parse().ok());
-            if let Some(address) = address
-                && said.contains("Server is ready to receive web requests")
-            {
-                return Ok(address);
-            }
-            if let Some(status) = self.child.try_wait()? {
-                bail!("{PROGRAM} ended before it was ready ({status}):\n{said}");
-            }
-            if begun.elapsed() > READY_WITHIN {
-                bail!("{PROGRAM} was not ready within {READY_WITHIN:?}:\n{said}");
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        })
     }
 
     /// Where it answers.
@@ -135,11 +105,12 @@ impl Prometheus {
     }
 }
 
-impl Drop for Prometheus {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// Where it listens, by its log, once it is ready.
+fn listening(log: &str) -> Option<SocketAddr> {
+    let address = log.split("msg=\"Listening on\" address=").nth(1)?;
+    let ready = log.contains("Server is ready to receive web requests");
+    let address = address.lines().next()?.trim().parse().ok()?;
+    ready.then_some(address)
 }
 
 /// An element of an instant vector, without the labels that Prometheus gives to every series.

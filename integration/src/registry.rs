@@ -1,16 +1,15 @@
 //! A real OCI registry, Debian's `docker-registry`, on a free port of 127.0.0.1.
 
-use std::fs::{self, File};
+use std::fs;
 use std::net::SocketAddr;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::guardian::Guardian;
+use crate::service::Service;
 
 /// The program.
 pub const PROGRAM: &str = "docker-registry";
@@ -30,9 +29,9 @@ const READY_WITHIN: Duration = Duration::from_secs(20);
 /// A running registry that ends, with all that was pushed to it, when dropped.
 #[derive(Debug)]
 pub struct Registry {
-    child: Child,
     address: SocketAddr,
-    _guardian: Guardian,
+    // It ends before its folder goes.
+    _service: Service,
     _folder: TempDir,
 }
 
@@ -67,47 +66,19 @@ impl Registry {
         }
         // JSON is YAML too.
         fs::write(path("config.yaml"), config.to_string())?;
-        let log = path("log");
-        let child = Command::new(PROGRAM)
+        let mut serve = Command::new(PROGRAM);
+        serve
             .arg("serve")
             .arg(path("config.yaml"))
-            .env("OTEL_TRACES_EXPORTER", "none")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(File::create(&log)?)
-            .spawn()
-            .with_context(|| {
-                format!("cannot start {PROGRAM}; on Debian: apt-get install {PROGRAM}")
-            })?;
-        let guardian = Guardian::of(child.id(), folder.path())?;
-        let mut registry = Self {
-            child,
-            address: SocketAddr::from(([127, 0, 0, 1], 0)),
-            _guardian: guardian,
+            .env("OTEL_TRACES_EXPORTER", "none");
+        let mut service = Service::start_in(folder.path(), PROGRAM, &mut serve)
+            .with_context(|| format!("on Debian: apt-get install {PROGRAM}"))?;
+        Ok(Self {
+            // Nobody else knows the port before.
+            address: service.wait_for(READY_WITHIN, listening)?,
+            _service: service,
             _folder: folder,
-        };
-        registry.address = registry.wait_until_ready(&log)?;
-        Ok(registry)
-    }
-
-    /// Where it listens, as it says in its log: nobody else knows the port before.
-    fn wait_until_ready(&mut self, log: &Path) -> Result<SocketAddr> {
-        let begun = Instant::now();
-        loop {
-            let said = fs::read_to_string(log).unwrap_or_default();
-            let words = said.split("listening on ").nth(1).unwrap_or_default();
-            let end = words.find(|c: char| !c.is_ascii_digit() && c != '.' && c != ':');
-            if let Some(Ok(address)) = end.map(|end| words[..end].parse()) {
-                return Ok(address);
-            }
-            if let Some(status) = self.child.try_wait()? {
-                bail!("{PROGRAM} ended before it was ready ({status}):\n{said}");
-            }
-            if begun.elapsed() > READY_WITHIN {
-                bail!("{PROGRAM} was not ready within {READY_WITHIN:?}:\n{said}");
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        })
     }
 
     /// Where it listens.
@@ -117,9 +88,9 @@ impl Registry {
     }
 }
 
-impl Drop for Registry {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// Where it listens, by its log.
+fn listening(log: &str) -> Option<SocketAddr> {
+    let words = log.split("listening on ").nth(1)?;
+    let end = words.find(|c: char| !c.is_ascii_digit() && c != '.' && c != ':')?;
+    words[..end].parse().ok()
 }

@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::kubectl::Kubectl;
 use crate::ports;
 use crate::programs::Programs;
-use crate::service::Service;
+use coalmine_integration::service::Service;
 
 /// The program of etcd, and the package on Debian.
 pub const ETCD: (&str, &str) = ("etcd", "etcd-server");

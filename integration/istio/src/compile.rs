@@ -12,6 +12,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
+use coalmine_integration::guardian::Ward;
 use coalmine_integration::workspace;
 use sha2::{Digest, Sha256};
 
@@ -129,7 +130,7 @@ impl Module {
         list.args(["list", "-deps", "tool"]);
         let mut packages = 0_usize;
         run(&mut list, &mut |line| match line {
-            Line::Out => packages += 1,
+            Line::Out(_) => packages += 1,
             Line::Err(line) => progress(&format!("{}: {line}", self.name)),
         })?;
         let flags: String = self
@@ -172,9 +173,14 @@ impl Module {
         progress(&format!("{}: looking for {path}", self.name));
         let mut download = self.go(&go()?);
         download.args(["mod", "download", "-json", path]);
-        let output = download.output().context("cannot start go")?;
-        let module: serde_json::Value = serde_json::from_slice(&output.stdout)
-            .with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())?;
+        let mut said = String::new();
+        run(&mut download, &mut |line| {
+            if let Line::Out(line) = line {
+                said += line;
+            }
+        })?;
+        let module: serde_json::Value =
+            serde_json::from_str(&said).with_context(|| format!("{path}: {said}"))?;
         let folder = module["Dir"]
             .as_str()
             .with_context(|| format!("{path}: {module}"))?;
@@ -209,17 +215,15 @@ fn estimate(name: &str, compiled: usize, packages: usize, seconds: f64) -> Strin
 }
 
 enum Line<'a> {
-    Out,
+    Out(&'a str),
     Err(&'a str),
 }
 
-/// Runs a command to its end; a failure has the end of what it wrote.
+/// Runs a command to its end, which is also that of this process; a failure has the end of what it wrote.
 fn run(command: &mut Command, hear: &mut dyn FnMut(Line<'_>)) -> Result<()> {
-    let mut child = command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .context("cannot start go")?;
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut ward = Ward::start(command, None)?;
+    let child = ward.child();
     let (sender, lines) = std::sync::mpsc::channel();
     let stream = |pipe: Box<dyn std::io::Read + Send>, is_out: bool| {
         let sender = sender.clone();
@@ -236,7 +240,11 @@ fn run(command: &mut Command, hear: &mut dyn FnMut(Line<'_>)) -> Result<()> {
     drop(sender);
     let mut last = VecDeque::new();
     for (is_out, line) in lines {
-        hear(if is_out { Line::Out } else { Line::Err(&line) });
+        hear(if is_out {
+            Line::Out(&line)
+        } else {
+            Line::Err(&line)
+        });
         if !is_out {
             last.push_back(line);
             if last.len() > 20 {

@@ -16,7 +16,7 @@ use crate::kubectl::Kubectl;
 use crate::mesh::Options;
 use crate::ports;
 use crate::programs::Programs;
-use crate::service::{Service, eventually};
+use coalmine_integration::service::{Service, eventually};
 
 /// Its namespace, which is the mesh's root namespace.
 pub const NAMESPACE: &str = "istio-system";

@@ -10,7 +10,6 @@
 //! | [`release`] | which Istio and which Kubernetes, and the Envoy that belongs to it |
 //! | [`programs`] | their programs, built from Go modules once and kept |
 //! | [`compile`] | one Go module to programs, with progress |
-//! | [`service`] | a program that runs: its log, its readiness, its end |
 //! | [`processes`] | which processes there are, and which have ended |
 //! | [`ports`] | ports that nobody uses, for programs that must be told one |
 //! | [`cluster`] | etcd and the API server |
@@ -30,5 +29,4 @@ pub mod processes;
 pub mod programs;
 pub mod proxy;
 pub mod release;
-pub mod service;
 pub mod workload;

@@ -12,7 +12,7 @@ use crate::cluster::Cluster;
 use crate::istiod::{Istiod, NAMESPACE};
 use crate::kubectl::Kubectl;
 use crate::programs::Programs;
-use crate::service::eventually;
+use coalmine_integration::service::eventually;
 
 const ESTABLISHED_WITHIN: Duration = Duration::from_secs(60);
 

@@ -88,8 +88,8 @@ mod tests {
     use std::process::{Command, Stdio};
     use std::time::Duration;
 
-    use crate::service::eventually;
     use anyhow::ensure;
+    use coalmine_integration::service::eventually;
 
     #[test]
     fn what_the_system_says_is_read() {

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use crate::mesh::Mesh;
 use crate::ports;
-use crate::service::Service;
+use coalmine_integration::service::Service;
 
 /// Where the agent keeps the modules that it has fetched; Istio has no option for it. In a cluster
 /// each agent has a file system of its own. Agents that share the folder write the same files, and

@@ -7,10 +7,10 @@ use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use anyhow::ensure;
+use coalmine_integration::service::eventually;
 use coalmine_integration::{command, workspace};
 use coalmine_istio::processes::Process;
 use coalmine_istio::release;
-use coalmine_istio::service::eventually;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 

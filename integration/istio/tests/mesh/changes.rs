@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use anyhow::ensure;
 use coalmine_integration::client::{Client, Request};
 use coalmine_integration::load::Load;
+use coalmine_integration::service::eventually;
 use coalmine_integration::workspace;
 use coalmine_istio::proxy::Proxy;
-use coalmine_istio::service::eventually;
 
 use crate::scene::{self, CANARY, STABLE, Scene};
 use crate::setting::{self, PATIENCE};

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use coalmine::Timestamp;
 use coalmine::config::Canaries;
 use coalmine_cli::request::RequestArgs;
+use coalmine_integration::service::eventually;
 use coalmine_istio::mesh::Options;
-use coalmine_istio::service::eventually;
 
 use crate::scene::{self, CANARY, STABLE, Scene, USERS};
 use crate::setting::{self, PATIENCE};

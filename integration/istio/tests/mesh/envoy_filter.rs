@@ -2,10 +2,10 @@
 
 use anyhow::ensure;
 use coalmine_integration::client::Request;
+use coalmine_integration::service::eventually;
 use coalmine_integration::workspace;
 use coalmine_istio::ports;
 use coalmine_istio::proxy::{Launch, Proxy, Role};
-use coalmine_istio::service::eventually;
 use coalmine_istio::workload::{Workload, gateway};
 use serde_json::json;
 

@@ -7,10 +7,10 @@ use anyhow::{Result, ensure};
 use coalmine::config::Canaries;
 use coalmine_cli::request::RequestArgs;
 use coalmine_integration::client::{Client, Request};
+use coalmine_integration::service::eventually;
 use coalmine_istio::kubectl::Kubectl;
 use coalmine_istio::ports;
 use coalmine_istio::proxy::{Launch, Role};
-use coalmine_istio::service::eventually;
 use coalmine_istio::workload::Workload;
 
 use crate::setting::{self, PATIENCE};

@@ -5,10 +5,10 @@ use std::fs;
 use anyhow::ensure;
 use coalmine_integration::client::{Client, Request};
 use coalmine_integration::decisions;
+use coalmine_integration::service::eventually;
 use coalmine_istio::mesh::Mesh;
 use coalmine_istio::ports;
 use coalmine_istio::proxy::{Launch, Proxy, Role};
-use coalmine_istio::service::eventually;
 use coalmine_istio::workload::Workload;
 use serde_json::{Value, json};
 

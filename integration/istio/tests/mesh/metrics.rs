@@ -7,9 +7,9 @@ use coalmine_cli::request::RequestArgs;
 use coalmine_integration::client::Request;
 use coalmine_integration::prometheus::Prometheus;
 use coalmine_integration::series::sum;
+use coalmine_integration::service::eventually;
 use coalmine_istio::ports;
 use coalmine_istio::proxy::{Launch, Role};
-use coalmine_istio::service::eventually;
 use coalmine_istio::workload::Workload;
 
 use crate::setting::{self, PATIENCE};

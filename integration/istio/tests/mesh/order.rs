@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use coalmine_integration::load::{Load, Outcome, Report};
+use coalmine_integration::service::eventually;
 use coalmine_istio::kubectl::Kubectl;
 use coalmine_istio::proxy::Proxy;
-use coalmine_istio::service::eventually;
 
 use crate::scene::{self, CANARY, STABLE, Scene};
 use crate::setting::{self, PATIENCE};

@@ -12,11 +12,11 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Result, bail, ensure};
+use coalmine_integration::service::eventually;
 use coalmine_integration::{command, workspace};
 use coalmine_istio::mesh::{Mesh, Options};
 use coalmine_istio::ports;
 use coalmine_istio::proxy::{Launch, Role};
-use coalmine_istio::service::eventually;
 use coalmine_istio::workload::Workload;
 
 use crate::setting::{self, PATIENCE};

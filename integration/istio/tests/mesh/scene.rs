@@ -7,10 +7,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use coalmine_integration::client::{Request, Response};
 use coalmine_integration::load::{Load, Outcome, Report};
+use coalmine_integration::service::eventually;
 use coalmine_istio::mesh::Mesh;
 use coalmine_istio::ports;
 use coalmine_istio::proxy::{Launch, Proxy, Role};
-use coalmine_istio::service::eventually;
 use coalmine_istio::workload::{Workload, gateway};
 use serde_json::{Value, json};
 

@@ -14,11 +14,11 @@ use coalmine_cli::explain::explain_request;
 use coalmine_cli::request::RequestArgs;
 use coalmine_integration::client::{Client, Request};
 use coalmine_integration::registry::Registry;
+use coalmine_integration::service::eventually;
 use coalmine_integration::{command, workspace};
 use coalmine_istio::mesh::{Mesh, Options};
 use coalmine_istio::programs::Programs;
 use coalmine_istio::release;
-use coalmine_istio::service::eventually;
 use coalmine_manifests::prometheus::istio_stat_tags;
 use serde_json::json;
 

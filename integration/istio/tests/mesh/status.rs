@@ -4,11 +4,11 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Result, ensure};
+use coalmine_integration::service::eventually;
 use coalmine_integration::workspace;
 use coalmine_istio::mesh::{Mesh, Options};
 use coalmine_istio::ports;
 use coalmine_istio::proxy::{Launch, Role};
-use coalmine_istio::service::eventually;
 use coalmine_istio::workload::Workload;
 use serde_json::{Value, json};
 

@@ -6,10 +6,10 @@ use std::fs;
 use anyhow::ensure;
 use coalmine_integration::client::{Client, Request};
 use coalmine_integration::registry::Registry;
+use coalmine_integration::service::eventually;
 use coalmine_integration::workspace;
 use coalmine_istio::ports;
 use coalmine_istio::proxy::Proxy;
-use coalmine_istio::service::eventually;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 

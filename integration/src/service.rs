@@ -1,17 +1,16 @@
 //! A program that runs until it is ended, with all that it has started.
 //!
-//! Each has a process group of its own, so that the Envoy of an agent ends with its agent, and a
-//! guardian that ends the group when this process is gone, however it went.
+//! Each is the [`Ward`] of a guardian: what it has started, such as the Envoy of an agent, ends with it, and
+//! all of it with this process, however that went.
 
 use std::fs::{self, File};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use coalmine_integration::guardian::Guardian;
-use rustix::process::{Pid, Signal, kill_process_group};
+
+use crate::guardian::Ward;
 
 /// Between two looks at something that takes a fraction of a second.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -20,9 +19,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub struct Service {
     name: String,
-    child: Child,
+    ward: Ward,
     log: PathBuf,
-    _guardian: Guardian,
 }
 
 impl Service {
@@ -31,22 +29,48 @@ impl Service {
     /// # Errors
     /// The log cannot be written, or there is no such program.
     pub fn start(name: &str, command: &mut Command, log: &Path) -> Result<Self> {
+        Self::start_with(name, command, log, None)
+    }
+
+    /// The same of a program whose log is in its folder, which goes with it when this process is gone.
+    ///
+    /// # Errors
+    /// As [`Service::start`].
+    pub fn start_in(folder: &Path, name: &str, command: &mut Command) -> Result<Self> {
+        Self::start_with(name, command, &folder.join("log"), Some(folder))
+    }
+
+    fn start_with(
+        name: &str,
+        command: &mut Command,
+        log: &Path,
+        folder: Option<&Path>,
+    ) -> Result<Self> {
         let open = || File::options().create(true).append(true).open(log);
         let output = open().with_context(|| format!("cannot write {}", log.display()))?;
-        let child = command
+        command
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
-            .stderr(output)
-            .process_group(0)
-            .spawn()
-            .with_context(|| format!("cannot start {name}"))?;
-        let guardian = Guardian::of_group(child.id())?;
+            .stderr(output);
         Ok(Self {
             name: name.to_owned(),
-            child,
+            ward: Ward::start(command, folder)?,
             log: log.to_owned(),
-            _guardian: guardian,
         })
+    }
+
+    /// Waits until its log tells what is looked for, such as where it listens.
+    ///
+    /// # Errors
+    /// As [`Service::wait_until`].
+    pub fn wait_for<T>(&mut self, within: Duration, told: impl Fn(&str) -> Option<T>) -> Result<T> {
+        let log = self.log.clone();
+        let mut found = None;
+        self.wait_until(within, || {
+            found = told(&written(&log));
+            found.is_some()
+        })?;
+        found.context("what its log told")
     }
 
     /// Waits until `ready` says so.
@@ -56,7 +80,7 @@ impl Service {
     pub fn wait_until(&mut self, within: Duration, mut ready: impl FnMut() -> bool) -> Result<()> {
         let begun = Instant::now();
         loop {
-            if let Some(status) = self.child.try_wait()? {
+            if let Some(status) = self.ward.child().try_wait()? {
                 bail!(
                     "{} ended before it was ready ({status}):\n{}",
                     self.name,
@@ -80,15 +104,7 @@ impl Service {
     /// What it has written so far.
     #[must_use]
     pub fn log(&self) -> String {
-        let bytes = fs::read(&self.log).unwrap_or_default();
-        String::from_utf8_lossy(&bytes).into_owned()
-    }
-
-    fn signal(&self, signal: Signal) {
-        let group = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-        if let Some(group) = group {
-            let _ = kill_process_group(group, signal);
-        }
+        written(&self.log)
     }
 
     fn tail(&self) -> String {
@@ -105,12 +121,9 @@ impl Service {
     }
 }
 
-impl Drop for Service {
-    fn drop(&mut self) {
-        // What it started keeps the group, and its number, where the leader is gone already.
-        self.signal(Signal::KILL);
-        let _ = self.child.wait();
-    }
+fn written(log: &Path) -> String {
+    let bytes = fs::read(log).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// Waits until something is so.
