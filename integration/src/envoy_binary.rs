@@ -51,13 +51,17 @@ pub fn exact(version: &str) -> Result<&'static str> {
     )
 }
 
+/// What [`VARIABLE`] asks for, if anything.
+#[must_use]
+pub fn asked() -> Option<String> {
+    let asked = std::env::var(VARIABLE).ok();
+    asked.filter(|asked| !asked.is_empty())
+}
+
 /// What [`VARIABLE`] asks for, else [`DEFAULT_LINE`].
 #[must_use]
 pub fn wanted() -> String {
-    std::env::var(VARIABLE)
-        .ok()
-        .filter(|asked| !asked.is_empty())
-        .unwrap_or_else(|| DEFAULT_LINE.to_owned())
+    asked().unwrap_or_else(|| DEFAULT_LINE.to_owned())
 }
 
 /// The path of the binary for `wanted`, if it is here already: nothing is fetched or started.

@@ -32,6 +32,11 @@ impl Choice {
     pub(crate) fn wanted(&self) -> String {
         self.envoy.clone().unwrap_or_else(envoy_binary::wanted)
     }
+
+    /// The option if it is given, else what the environment says, if anything.
+    pub(crate) fn asked(&self) -> Option<String> {
+        self.envoy.clone().or_else(envoy_binary::asked)
+    }
 }
 
 impl Envoy {

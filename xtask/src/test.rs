@@ -55,7 +55,7 @@ impl Test {
         } else {
             vec![self.envoy.wanted()]
         };
-        let mut stages = stages::all(&envoys)?;
+        let mut stages = stages::all(&envoys, self.envoy.asked().as_deref())?;
         stages.retain(|stage| stage.fast || self.selection == Selection::All);
 
         run(&stages)

@@ -48,18 +48,15 @@ pub fn some<const COUNT: usize>() -> Result<[u16; COUNT]> {
 mod tests {
     use super::*;
 
+    /// In one test, since another would hold ports that this one has been given.
     #[test]
-    fn ports_are_free_and_different() {
+    fn ports_are_free_and_different_and_those_in_use_are_passed_over() {
         let taken = some::<40>().unwrap();
         for (index, port) in taken.iter().enumerate() {
             assert!((FIRST..=LAST).contains(port), "{port}");
             assert!(!taken[..index].contains(port), "{port} twice");
             TcpListener::bind(("127.0.0.1", *port)).unwrap();
         }
-    }
-
-    #[test]
-    fn a_port_in_use_is_passed_over() {
         // Those that come next, of which others may hold some.
         let next = free().unwrap();
         let following = (next + 1..next + 20).filter(|port| *port <= LAST);

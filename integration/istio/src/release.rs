@@ -59,9 +59,7 @@ impl Release {
     /// The Envoy that it is tried with: what `COALMINE_ENVOY` asks for, else its own.
     #[must_use]
     pub fn wanted_envoy(&self) -> String {
-        let asked = std::env::var(envoy_binary::VARIABLE).ok();
-        let asked = asked.filter(|asked| !asked.is_empty());
-        asked.unwrap_or_else(|| self.envoy.to_owned())
+        envoy_binary::asked().unwrap_or_else(|| self.envoy.to_owned())
     }
 }
 

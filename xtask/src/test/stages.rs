@@ -48,11 +48,12 @@ pub(crate) enum Work {
     Own(fn(&Stage, &Step) -> Result<Tally>),
 }
 
-/// Every stage, quick ones first; the tests on Envoy once for each of `envoys`.
+/// Every stage, quick ones first; the tests on Envoy once for each of `envoys`, those on Istio with its own
+/// unless another is asked for.
 ///
 /// # Errors
 /// The environment asks for an Istio that there is not.
-pub(super) fn all(envoys: &[String]) -> Result<Vec<Stage>> {
+pub(super) fn all(envoys: &[String], on_istio: Option<&str>) -> Result<Vec<Stage>> {
     let default = envoys.last().map_or("", String::as_str);
     let stage = |title: &str, fast, needs, work| Stage {
         title: title.to_owned(),
@@ -75,6 +76,12 @@ pub(super) fn all(envoys: &[String]) -> Result<Vec<Stage>> {
         ),
         stage("clippy", true, &[Need::Clippy], Work::Check(clippy)),
         stage("native tests", true, &[], Work::Tests(native_tests)),
+        stage(
+            "tests of what real things stand on",
+            true,
+            &[],
+            Work::Tests(foundations),
+        ),
         stage("documentation", false, &[], Work::Check(documentation)),
         stage(
             "a million random inputs",
@@ -117,7 +124,7 @@ pub(super) fn all(envoys: &[String]) -> Result<Vec<Stage>> {
         work: Work::Tests(tests_envoy),
     }));
     let istio = release::wanted()?;
-    stages.push(on_istio(istio, istio.envoy));
+    stages.push(self::on_istio(istio, on_istio.unwrap_or(istio.envoy)));
     stages.push(stage(
         "the release",
         false,
@@ -154,7 +161,8 @@ fn without_go(step: &Step) -> Result<Option<Tally>> {
     };
     step.note(&format!("skipped: {problem:#}"));
     let mut list = native_cargo();
-    list.args(["test", "--package", "coalmine-istio", "--", "--list"]);
+    list.args(["test", "--package", "coalmine-istio", "--test", "mesh"]);
+    list.args(["--", "--list"]);
     let listed = step.run(&mut list)?.required()?;
     let tests = listed.lines().filter(|line| line.ends_with(": test"));
     Ok(Some(Tally {
@@ -165,6 +173,9 @@ fn without_go(step: &Step) -> Result<Option<Tally>> {
 
 /// All packages but the module, which makes sense on wasm32 only.
 const NATIVE: [&str; 3] = ["--workspace", "--exclude", "coalmine-module"];
+
+/// Packages whose tests need more than this machine has by itself.
+const ON_REAL_THINGS: [&str; 2] = ["coalmine-integration", "coalmine-istio"];
 
 fn formatting(_: &Stage, _: &Step) -> Result<Command> {
     let mut command = native_cargo();
@@ -182,10 +193,20 @@ fn clippy(_: &Stage, _: &Step) -> Result<Command> {
 fn native_tests(_: &Stage, _: &Step) -> Result<Command> {
     let mut command = native_cargo();
     command.arg("test").args(NATIVE);
-    for on_real_things in ["coalmine-integration", "coalmine-istio"] {
+    for on_real_things in ON_REAL_THINGS {
         command.args(["--exclude", on_real_things]);
     }
     command.arg("--no-fail-fast");
+    Ok(command)
+}
+
+/// What starts and ends programs, reads their pages and picks their ports; no Envoy and no Istio runs.
+fn foundations(_: &Stage, _: &Step) -> Result<Command> {
+    let mut command = native_cargo();
+    command.args(["test", "--lib", "--no-fail-fast"]);
+    for on_real_things in ON_REAL_THINGS {
+        command.args(["--package", on_real_things]);
+    }
     Ok(command)
 }
 
@@ -280,6 +301,8 @@ fn tests_istio(stage: &Stage, step: &Step) -> Result<Command> {
             "test",
             "--package",
             "coalmine-istio",
+            "--test",
+            "mesh",
             "--no-fail-fast",
             "--",
         ])
@@ -287,4 +310,30 @@ fn tests_istio(stage: &Stage, step: &Step) -> Result<Command> {
         .env(release::VARIABLE, stage.istio)
         .env(envoy_binary::VARIABLE, &stage.envoy);
     Ok(command)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn istio_is_tried_with_the_envoy_that_is_asked_for() {
+        let check = |asked: Option<&str>, expected: &str| {
+            let stages = all(&["1.40".to_owned()], asked).unwrap();
+            let of_istio: Vec<&Stage> = stages
+                .iter()
+                .filter(|stage| !stage.istio.is_empty())
+                .collect();
+            assert_eq!(of_istio.len(), 1);
+            assert_eq!(of_istio[0].envoy, expected);
+            assert!(
+                of_istio[0]
+                    .title
+                    .ends_with(&format!("with Envoy {expected}"))
+            );
+        };
+        check(Some("1.37"), "1.37");
+        check(Some("/opt/envoy"), "/opt/envoy");
+        check(None, release::wanted().unwrap().envoy);
+    }
 }
