@@ -15,13 +15,14 @@ use coalmine_istio::proxy::Proxy;
 use crate::scene::{self, CANARY, STABLE, Scene};
 use crate::setting::{self, PATIENCE};
 
-/// What raises a share in this mesh may take, on a machine with other things to do.
-const AT_MOST: Duration = Duration::from_secs(15);
+/// How long a raised share may take: ten times what it takes on two cores that do nothing else (0.4 s),
+/// since other tests run beside this one.
+const AT_MOST: Duration = Duration::from_secs(4);
 
 const CHANGES: u64 = 100;
 
 #[test]
-fn a_share_reaches_traffic_in_about_a_second() {
+fn a_share_reaches_traffic_within_four_seconds() {
     let scene = Scene::new(setting::shared(), "raised");
     let _sidecar = scene.sidecar();
     scene.apply("0%");
