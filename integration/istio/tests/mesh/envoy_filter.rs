@@ -1,42 +1,75 @@
 //! `coalmine render istio-envoyfilter`: the filter without Istio's plugins.
 
-use anyhow::ensure;
+use std::collections::BTreeMap;
+
+use anyhow::{Context, ensure};
 use coalmine_integration::client::Request;
 use coalmine_integration::service::eventually;
 use coalmine_integration::workspace;
 use coalmine_istio::ports;
 use coalmine_istio::proxy::{Launch, Proxy, Role};
 use coalmine_istio::workload::{Workload, gateway};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::setting::{self, PATIENCE, coalmine, module};
+use crate::shop::shop;
 
 const NAMESPACE: &str = "patched";
-
-fn shop(share: &str, port: u16) -> String {
-    format!(
-        "
-apiVersion: coalmine.dev/v1alpha1
-kind: Canary
-metadata: {{name: shop, namespace: {NAMESPACE}}}
-spec:
-  hosts: [shop]
-  service: shop:{port}
-  variants:
-    stable: {{labels: {{version: v1}}}}
-    canary: {{labels: {{version: v2}}}}
-  default: stable
-  pins: {{header: x-canary}}
-  shares: {{canary: {share}}}
-  unit: [{{header: x-user-id}}]
-"
-    )
-}
 
 /// Whether Envoy's config has anything of ours, in listeners, routes, clusters or extensions.
 fn names_us(proxy: &Proxy) -> anyhow::Result<bool> {
     let dump = proxy.admin.get("/config_dump")?;
     Ok(dump.contains("coalmine.dev") || dump.contains("x-coalmine-variant"))
+}
+
+/// The listeners of a proxy with the version and the time at which each became what it is, and how often
+/// any was added, replaced or removed. What is drained is not among them, and there is none of it.
+#[derive(Debug, PartialEq, Eq)]
+struct Listeners {
+    since: BTreeMap<String, (String, String)>,
+    changes: BTreeMap<&'static str, u64>,
+}
+
+impl Listeners {
+    /// Waits until no listener is drained any more.
+    fn of(proxy: &Proxy) -> Self {
+        eventually("no listener that is drained", PATIENCE, || {
+            let stats = proxy.admin.stats()?;
+            let stat = |name: &str| {
+                let value = stats.get(&format!("listener_manager.{name}"));
+                value.copied().with_context(|| name.to_owned())
+            };
+            let draining = stat("total_listeners_draining")?;
+            ensure!(draining == 0, "{} drains {draining}", proxy.id);
+            let names = ["listener_added", "listener_modified", "listener_removed"];
+            let changes: anyhow::Result<BTreeMap<&str, u64>> = names
+                .into_iter()
+                .map(|name| Ok((name, stat(name)?)))
+                .collect();
+            let dump = proxy.admin.get("/config_dump?resource=dynamic_listeners")?;
+            let dump: Value = serde_json::from_str(&dump)?;
+            let listeners = dump["configs"].as_array().into_iter().flatten();
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            let since = listeners.map(|one| {
+                let active = &one["active_state"];
+                let version = text(&active["version_info"]);
+                (text(&one["name"]), (version, text(&active["last_updated"])))
+            });
+            Ok(Self {
+                since: since.collect(),
+                changes: changes?,
+            })
+        })
+        .unwrap()
+    }
+
+    /// How many of the others' are there as they were, and how many are not.
+    fn kept_from(&self, before: &Self) -> (usize, usize) {
+        let all = before.since.iter();
+        let kept = all.filter(|(name, since)| self.since.get(*name) == Some(*since));
+        let kept = kept.count();
+        (kept, before.since.len() - kept)
+    }
 }
 
 #[test]
@@ -56,6 +89,7 @@ fn a_canary_by_patches_alone() {
     };
     let (sidecar, router) = (start(Role::Sidecar, "client"), start(Role::Router, "edge"));
 
+    let service = format!("service: shop:{inside}");
     let file = workspace::module_path().display().to_string();
     for address in [file.as_str(), module()] {
         let render = |share: &str| {
@@ -68,9 +102,11 @@ fn a_canary_by_patches_alone() {
                 address,
             ];
             let namespace = ["--namespace", NAMESPACE];
-            coalmine(&[&arguments[..], &namespace].concat(), &shop(share, inside)).unwrap()
+            let canary = shop(NAMESPACE, share, &[&service]);
+            coalmine(&[&arguments[..], &namespace].concat(), &canary).unwrap()
         };
         let objects = render("0%");
+        let without = [&sidecar, &router].map(Listeners::of);
         kubectl.apply(&objects).unwrap();
         let places = [
             (&sidecar, setting::client(inside), "shop"),
@@ -95,6 +131,13 @@ fn a_canary_by_patches_alone() {
                 "shop/v1",
             );
         }
+        let before = [&sidecar, &router].map(Listeners::of);
+        // The filter itself does replace the listeners that it is in, and those alone.
+        for (before, without) in before.iter().zip(&without) {
+            let (_, replaced) = before.kept_from(without);
+            assert!(replaced > 0, "{before:#?} {without:#?}");
+            assert!(before.changes["listener_modified"] > without.changes["listener_modified"]);
+        }
         kubectl.apply(&render("100%")).unwrap();
         for (_, client, host) in &places {
             let alice = Request::get("/")
@@ -102,6 +145,8 @@ fn a_canary_by_patches_alone() {
                 .header("x-user-id", "alice");
             setting::wait_for(client, &alice, "shop/v2");
         }
+        // Another config does not.
+        assert_eq!([&sidecar, &router].map(Listeners::of), before);
         kubectl.delete(&objects).unwrap();
         for (proxy, ..) in &places {
             eventually("nothing of us in Envoy", PATIENCE, || {

@@ -17,6 +17,7 @@ mod page;
 mod path;
 mod scene;
 mod setting;
+mod shop;
 mod status;
 mod status_rights;
 mod trouble;

@@ -15,6 +15,7 @@ use coalmine_istio::workload::{Workload, gateway};
 use serde_json::{Value, json};
 
 use crate::setting::{self, PATIENCE};
+use crate::shop::shop;
 
 /// Who answers, as the servers call themselves.
 pub(crate) const STABLE: &str = "shop/v1";
@@ -82,26 +83,8 @@ impl<'m> Scene<'m> {
 
     /// The canary at a share.
     pub(crate) fn canary(&self, share: &str) -> String {
-        let Self {
-            namespace, inside, ..
-        } = self;
-        format!(
-            "
-apiVersion: coalmine.dev/v1alpha1
-kind: Canary
-metadata: {{name: shop, namespace: {namespace}}}
-spec:
-  hosts: [shop]
-  service: shop:{inside}
-  variants:
-    stable: {{labels: {{version: v1}}}}
-    canary: {{labels: {{version: v2}}}}
-  default: stable
-  pins: {{header: x-canary}}
-  shares: {{canary: {share}}}
-  unit: [{{header: x-user-id}}]
-"
-        )
+        let service = format!("service: shop:{}", self.inside);
+        shop(self.namespace, share, &[&service])
     }
 
     /// What `coalmine render istio` makes of canaries for this namespace alone, in the mesh and at

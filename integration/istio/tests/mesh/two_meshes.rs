@@ -11,29 +11,11 @@ use coalmine_istio::proxy::{Launch, Proxy, Role};
 use coalmine_istio::workload::Workload;
 
 use crate::setting;
+use crate::shop::shop;
 
 const NAMESPACE: &str = "clusters";
 
 const USERS: u32 = 1000;
-
-fn shop(share: &str) -> String {
-    format!(
-        "
-apiVersion: coalmine.dev/v1alpha1
-kind: Canary
-metadata: {{name: shop, namespace: {NAMESPACE}}}
-spec:
-  hosts: [shop]
-  variants:
-    stable: {{labels: {{version: v1}}}}
-    canary: {{labels: {{version: v2}}}}
-  default: stable
-  pins: {{header: x-canary}}
-  shares: {{canary: {share}}}
-  unit: [{{header: x-user-id}}]
-"
-    )
-}
 
 /// A cluster's side of the service.
 struct Side<'a> {
@@ -63,7 +45,7 @@ impl<'a> Side<'a> {
     /// in the canary.
     fn apply(&self, share: &str, options: &[&str], newcomer: &str) {
         let options = [&["--plugin-namespace", NAMESPACE], options].concat();
-        let objects = setting::rendered(&shop(share), &options);
+        let objects = setting::rendered(&shop(NAMESPACE, share, &[]), &options);
         self.mesh.cluster.kubectl.apply(&objects).unwrap();
         setting::wait_for(&self.client, &of_user(newcomer), "shop/v2");
     }
@@ -87,7 +69,7 @@ fn of_user(user: &str) -> Request {
 
 /// Whom the formula puts into the canary at a share.
 fn drawn_at(share: &str) -> BTreeSet<u32> {
-    let canaries = setting::read(&shop(share));
+    let canaries = setting::read(&shop(NAMESPACE, share, &[]));
     let drawn = |user: &u32| {
         let asked = RequestArgs {
             method: "GET".to_owned(),

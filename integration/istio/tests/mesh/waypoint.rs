@@ -15,6 +15,7 @@ use coalmine_istio::workload::{Workload, gateway};
 use serde_json::{Value, json};
 
 use crate::setting;
+use crate::shop::shop;
 use crate::users::Users;
 
 const NAMESPACE: &str = "ambient";
@@ -24,20 +25,9 @@ const GATEWAY_NAME: &str = "gateway.networking.k8s.io/gateway-name";
 
 const HOST: &str = "shop.ambient.svc.cluster.local";
 
-const SHOP: &str = "
-apiVersion: coalmine.dev/v1alpha1
-kind: Canary
-metadata: {name: shop, namespace: ambient}
-spec:
-  hosts: [shop]
-  variants:
-    stable: {labels: {version: v1}}
-    canary: {labels: {version: v2}}
-  default: stable
-  pins: {header: x-canary}
-  shares: {canary: 30%}
-  unit: [{header: x-user-id}]
-";
+fn canary() -> String {
+    shop(NAMESPACE, "30%", &[])
+}
 
 fn server(variant: &str) -> String {
     match variant {
@@ -173,6 +163,7 @@ fn a_waypoint_decides_by_a_plugin_for_it_its_class_or_the_service() {
     let kubectl = &mesh.cluster.kubectl;
     mesh.namespace(NAMESPACE).unwrap();
     let [inside, outside] = ports::some().unwrap();
+    let shop = canary();
     let _shop = service(kubectl, "shop", inside, &["v1", "v2"]);
     let _cart =
         ["cart", "cart-v1", "cart-v2"].map(|name| service(kubectl, name, inside, &["only"]));
@@ -182,13 +173,13 @@ fn a_waypoint_decides_by_a_plugin_for_it_its_class_or_the_service() {
     let entrance = list(&[gateway, from_the_edge("shop"), from_the_edge("cart")]);
     kubectl.apply(&entrance.to_string()).unwrap();
     kubectl
-        .apply(&setting::rendered(SHOP, &["--only", "routes"]))
+        .apply(&setting::rendered(&shop, &["--only", "routes"]))
         .unwrap();
     // By a label and not by a target, it is for sidecars and gateways, whatever the label says.
     let label = format!("{GATEWAY_NAME}=waypoint");
     let here = ["--plugin-namespace", NAMESPACE];
     let by_label = [&["--only", "plugin", "--selector", &label], &here[..]].concat();
-    kubectl.apply(&setting::rendered(SHOP, &by_label)).unwrap();
+    kubectl.apply(&setting::rendered(&shop, &by_label)).unwrap();
     let waypoint = Launch::new(Role::Waypoint, NAMESPACE, "waypoint")
         .at(address)
         .label(GATEWAY_NAME, "waypoint")
@@ -199,7 +190,7 @@ fn a_waypoint_decides_by_a_plugin_for_it_its_class_or_the_service() {
         .start(mesh)
         .unwrap();
 
-    let (client, canaries) = (setting::client(outside), setting::read(SHOP));
+    let (client, canaries) = (setting::client(outside), setting::read(&shop));
     let users = Users {
         client: &client,
         canaries: &canaries,
@@ -218,7 +209,7 @@ fn a_waypoint_decides_by_a_plugin_for_it_its_class_or_the_service() {
         ),
     ] {
         let options = [&["--only", "plugin", "--target-ref", target], place].concat();
-        let plugin = setting::rendered(SHOP, &options);
+        let plugin = setting::rendered(&shop, &options);
         kubectl.apply(&plugin).unwrap();
         setting::wait_for(&client, &pinned, &server("canary"));
         users.get_what_explain_says(server);
@@ -242,7 +233,7 @@ fn a_waypoint_decides_by_a_plugin_for_it_its_class_or_the_service() {
 
 /// The same with an HTTPRoute and a service for each version.
 fn a_route_of_the_gateway_api(kubectl: &Kubectl, client: &Client, port: u16) {
-    let text = SHOP
+    let text = canary()
         .replace("shop", "cart")
         .replace(
             "labels: {version: v1}",
