@@ -249,7 +249,7 @@ fn a_curve_follows_its_ramp_in_both_plots() {
         text.lines().all(|line| line.chars().count() <= 80),
         "{text}"
     );
-    let svg = plot::svg(&curve);
+    let svg = plot::svg(&plot::Lines::from(&curve));
     let lines = svg::read(&svg)
         .unwrap()
         .filter(|event| matches!(event, svg::parser::Event::Tag("polyline", _, _)));

@@ -1,6 +1,6 @@
 //! The ends and marks of both axes.
 
-use crate::simulate::Curve;
+use super::Lines;
 use coalmine::Timestamp;
 
 /// What the plot shows, in both directions.
@@ -13,10 +13,10 @@ pub(super) struct Axes {
 }
 
 impl Axes {
-    /// Room for every variant beside the default.
-    pub(super) fn of(curve: &Curve) -> Self {
-        let times = || curve.points.iter().map(|point| point.at.unix_millis());
-        let shares = curve.points.iter().flat_map(|point| &point.seen);
+    /// Room for every line.
+    pub(super) fn of(lines: &Lines) -> Self {
+        let times = || lines.points.iter().map(|(at, _)| at.unix_millis());
+        let shares = lines.points.iter().flat_map(|(_, values)| values);
         let largest = shares.copied().fold(0.0, f64::max);
         Self {
             from: times().next().unwrap_or(0),

@@ -1,7 +1,8 @@
 //! As a picture that stands by itself: readable on light and on dark, and without a style around.
 
+use super::Lines;
 use super::axes::{Axes, percent};
-use crate::simulate::Curve;
+
 use ::svg::Document;
 use ::svg::node::element::{Circle, Group, Line, Polyline, Rectangle, Style, Text, Title};
 
@@ -25,10 +26,10 @@ text{font-family:system-ui,sans-serif;font-size:13px}.title{font-size:17px;font-
 @media (prefers-color-scheme:dark){.paper{fill:#181a1b}.ink{fill:#e8e6e3}.faint{stroke:#444}\
 .axis{stroke:#aaa}}";
 
-/// The curve as an SVG file.
-pub fn svg(curve: &Curve) -> String {
-    let axes = Axes::of(curve);
-    let title = format!("{}: share of all requests by variant", curve.canary);
+/// The lines as an SVG file.
+pub fn svg(lines: &Lines) -> String {
+    let axes = Axes::of(lines);
+    let title = &lines.title;
     let mut document = Document::new()
         .set("viewBox", (0, 0, WIDTH as u32, HEIGHT as u32))
         .set("width", WIDTH)
@@ -42,7 +43,7 @@ pub fn svg(curve: &Curve) -> String {
                 .set("width", "100%")
                 .set("height", "100%"),
         )
-        .add(text(&title, LEFT, 32.0, "start").set("class", "ink title"));
+        .add(text(title, LEFT, 32.0, "start").set("class", "ink title"));
     for step in 0..=4 {
         let part = f64::from(step) / 4.0;
         let y = BOTTOM - part * (BOTTOM - TOP);
@@ -69,27 +70,26 @@ pub fn svg(curve: &Curve) -> String {
             "middle",
         ))
         .add(
-            text("share of requests", 18.0, middle, "middle")
+            text(&lines.measure, 18.0, middle, "middle")
                 .set("transform", format!("rotate(-90 18 {middle})")),
         );
-    for (number, name) in curve.variants.iter().enumerate() {
-        document = document.add(variant(curve, &axes, number, name));
+    for (number, name) in lines.names.iter().enumerate() {
+        document = document.add(one(lines, &axes, number, name));
     }
-    let rest = format!("the rest: {}", curve.default);
-    document = document.add(text(&rest, RIGHT, HEIGHT - 18.0, "end"));
+    document = document.add(text(&lines.note, RIGHT, HEIGHT - 18.0, "end"));
     format!("{document}\n")
 }
 
-/// A variant's line with its entry in the legend.
-fn variant(curve: &Curve, axes: &Axes, number: usize, name: &str) -> Group {
+/// A line with its entry in the legend.
+fn one(lines: &Lines, axes: &Axes, number: usize, name: &str) -> Group {
     let colour = COLOURS[number % COLOURS.len()];
     let dashes = DASHES[number / COLOURS.len() % DASHES.len()];
-    let points: Vec<String> = curve
+    let points: Vec<String> = lines
         .points
         .iter()
-        .map(|point| {
-            let share = point.seen.get(number).copied().unwrap_or_default();
-            let x = LEFT + axes.x(point.at) * (RIGHT - LEFT);
+        .map(|(at, values)| {
+            let share = values.get(number).copied().unwrap_or_default();
+            let x = LEFT + axes.x(*at) * (RIGHT - LEFT);
             let y = BOTTOM - axes.y(share) * (BOTTOM - TOP);
             format!("{x:.1},{y:.1}")
         })

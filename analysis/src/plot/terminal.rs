@@ -1,5 +1,6 @@
 //! In characters.
 
+use super::Lines;
 use super::axes::{Axes, percent};
 use crate::simulate::Curve;
 
@@ -16,7 +17,7 @@ const MARKS: [char; 4] = ['#', '=', '+', '%'];
 /// two meet the first is seen.
 pub fn terminal(curve: &Curve, columns: usize) -> String {
     let width = columns.saturating_sub(GUTTER + 2).clamp(20, 100);
-    let axes = Axes::of(curve);
+    let axes = Axes::of(&Lines::from(curve));
     let mut cells = vec![vec![' '; width]; ROWS];
     for (column, x) in (0..width).map(|column| (column, column as f64 / (width - 1) as f64)) {
         // The point before this place: between two points nothing is known.

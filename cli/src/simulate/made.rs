@@ -79,7 +79,7 @@ pub(super) fn simulate(
     }
     bar.finish_and_clear();
     if let (Some(path), Some(curve)) = (&args.svg, simulated.curves.first()) {
-        replace::replace(path, plot::svg(curve)).map_err(|error| {
+        replace::replace(path, plot::svg(&plot::Lines::from(curve))).map_err(|error| {
             Failure::cannot(format!("cannot write {}: {error}", path.display()))
         })?;
     }
