@@ -1,0 +1,234 @@
+//! Evidence to findings: what was read goes into the counts, the tests look at them, and harm ends
+//! the rollout.
+
+use super::history::sum;
+use super::state::{Compared, ComparedByQuery, Evidence, Recent};
+use super::walk::{between, length};
+use super::{Phase, Reading, Turn};
+use crate::evidence::{self, Look, SLICES, Settings, Tally, Verdict};
+use crate::journal::Finding;
+use crate::plan::{Plan, part};
+use coalmine::Timestamp;
+
+/// In how many sound rollouts the arms may be said to differ in their requests.
+const MISMATCH: f64 = 0.001;
+
+/// Above this share the control cohort is smaller than the variant, and slices of both can no
+/// longer be exchanged.
+const HALF: u32 = 500_000;
+
+impl Turn<'_> {
+    /// Evidence has come.
+    pub(super) fn read(&mut self, reading: &Reading) {
+        let plan = self.plan;
+        let now = self.now;
+        let Some(run) = &mut self.state.run else {
+            return;
+        };
+        if !run.phase.is_open() {
+            return;
+        }
+        run.read_until = reading.until.or(run.read_until);
+        let silent = reading.silent.first_key_value();
+        run.unread = silent.map(|(name, why)| format!("{name}: {why}"));
+        // Before the share is in force nobody of it is counted; what comes is of before.
+        let new = run.evidence.requests(reading, plan);
+        if new > 0 {
+            run.moved = now;
+            run.alerted = false;
+        }
+        let compared = run.share.millionths() <= HALF;
+        let findings = run.evidence.add(reading, plan, compared, now);
+        run.history.keep(now, run.share, &run.evidence);
+        match findings {
+            Some(findings) => {
+                let why = findings.iter().map(in_words).collect::<Vec<_>>().join("; ");
+                self.nobody(Phase::RolledBack, why, None, findings);
+            }
+            None => self.go_on(),
+        }
+    }
+
+    /// None has come: it is held, and never rolled back for that.
+    pub(super) fn not_read(&mut self, why: String) {
+        if let Some(run) = &mut self.state.run {
+            run.unread = Some(why);
+        }
+        self.go_on();
+    }
+}
+
+impl Evidence {
+    /// What comes from now on is of another step.
+    pub(super) fn begin_step(&mut self) {
+        self.requests_of_step = 0;
+        let compared = std::iter::once(&mut self.errors).chain(self.slower.values_mut());
+        for compared in compared {
+            compared.before_step = compared.all;
+        }
+    }
+
+    /// The variant's requests in a reading.
+    fn requests(&self, reading: &Reading, plan: &Plan) -> u64 {
+        if plan.counted {
+            return sum(&reading.canary).requests;
+        }
+        let queries = reading.queries.values().map(|[canary, _]| canary.requests);
+        queries.max().unwrap_or_default()
+    }
+
+    /// Takes a reading in and looks at everything; `Some` is harm.
+    fn add(
+        &mut self,
+        reading: &Reading,
+        plan: &Plan,
+        compared: bool,
+        now: Timestamp,
+    ) -> Option<Vec<Finding>> {
+        self.requests_of_step = self
+            .requests_of_step
+            .saturating_add(self.requests(reading, plan));
+        let settings = plan.settings();
+        let mut harm = Vec::new();
+        if compared && plan.counted {
+            add(&mut self.errors.all.canary, &reading.canary);
+            add(&mut self.errors.all.control, &reading.control);
+            harm.extend(self.errors.look(&settings, "errors".to_owned()));
+            for bound in &plan.bounds {
+                let [canary, control] = reading.slower.get(bound).copied().unwrap_or_default();
+                let slower = self.slower.entry(*bound).or_default();
+                add(&mut slower.all.canary, &slow(&reading.canary, &canary));
+                add(&mut slower.all.control, &slow(&reading.control, &control));
+                let name = format!("slower than {}", length(i64::from(*bound)));
+                harm.extend(slower.look(&settings, name));
+            }
+            let look = self.mismatch.look(
+                &Settings {
+                    alpha: MISMATCH,
+                    tolerance: settings.tolerance,
+                },
+                &self.errors.all,
+            );
+            self.mismatched = look.verdict == Verdict::Harm;
+        }
+        for query in &plan.analysis.queries {
+            let Some([canary, control]) = reading.queries.get(&query.name) else {
+                continue;
+            };
+            let counts = self.queries.entry(query.name.clone()).or_default();
+            counts.canary = counts.canary.plus(*canary);
+            counts.control = counts.control.plus(*control);
+            let effect = f64::from(query.design_effect);
+            harm.extend(counts.look(&settings, effect, query.name.clone()));
+        }
+        harm.extend(self.over_limit(reading, plan, now));
+        (!harm.is_empty()).then_some(harm)
+    }
+
+    /// Whether too many of the variant's latest responses failed, whatever the control cohort does.
+    fn over_limit(&mut self, reading: &Reading, plan: &Plan, now: Timestamp) -> Option<Finding> {
+        let limit = &plan.analysis.limit;
+        let canary = match plan.counted {
+            true => sum(&reading.canary),
+            false => return None,
+        };
+        self.recent.push(Recent {
+            at: now,
+            tally: canary,
+        });
+        let window = i64::from(limit.window);
+        self.recent
+            .retain(|recent| between(recent.at, now) < window);
+        let all = self
+            .recent
+            .iter()
+            .fold(Tally::default(), |all, recent| all.plus(recent.tally));
+        let limit = evidence::Limit {
+            rate: part(limit.max_error_rate),
+            requests: u64::from(limit.min_requests),
+        };
+        evidence::over_limit(all, limit).map(|_| {
+            let control = sum(&self.errors.all.control);
+            Finding {
+                check: "limit".to_owned(),
+                canary: [all.requests, all.bad],
+                control: [control.requests, control.bad],
+                look: None,
+            }
+        })
+    }
+
+    /// What makes the comparison doubtful, for people: it holds the rollout and does not end it.
+    pub(super) fn doubts(&self, plan: &Plan) -> Vec<String> {
+        if !plan.counted || !self.mismatched {
+            return Vec::new();
+        }
+        let (canary, control) = (sum(&self.errors.all.canary), sum(&self.errors.all.control));
+        vec![format!(
+            "{} has {} requests and its control cohort {}, which chance does not explain",
+            plan.variant, canary.requests, control.requests
+        )]
+    }
+}
+
+impl Compared {
+    /// Looks at the counts; `Some` is harm.
+    fn look(&mut self, settings: &Settings, check: String) -> Option<Finding> {
+        let look = self.test.look(settings, &self.all, Some(&self.before_step));
+        let (canary, control) = (sum(&self.all.canary), sum(&self.all.control));
+        finding(look, check, canary, control)
+    }
+}
+
+impl ComparedByQuery {
+    fn look(&mut self, settings: &Settings, effect: f64, check: String) -> Option<Finding> {
+        let look = self.test.look(settings, self.canary, self.control, effect);
+        finding(look, check, self.canary, self.control)
+    }
+}
+
+fn finding(look: Look, check: String, canary: Tally, control: Tally) -> Option<Finding> {
+    (look.verdict == Verdict::Harm).then_some(Finding {
+        check,
+        canary: [canary.requests, canary.bad],
+        control: [control.requests, control.bad],
+        look: Some(look),
+    })
+}
+
+/// A finding for people.
+fn in_words(finding: &Finding) -> String {
+    let rate = |[requests, bad]: [u64; 2]| match requests {
+        0 => "none of 0".to_owned(),
+        _ => format!("{:.2}% of {requests}", 100.0 * bad as f64 / requests as f64),
+    };
+    let mut words = format!(
+        "{}: {} against {}",
+        finding.check,
+        rate(finding.canary),
+        rate(finding.control)
+    );
+    if let Some(look) = &finding.look {
+        words.push_str(&format!(
+            " (p {:.2e}, allowed by now {:.2e})",
+            look.p, look.allowed
+        ));
+    }
+    words
+}
+
+/// Adds counts slice by slice.
+fn add(all: &mut [Tally; SLICES], new: &[Tally; SLICES]) {
+    for (all, new) in all.iter_mut().zip(new) {
+        *all = all.plus(*new);
+    }
+}
+
+/// The requests of an arm with those that were slow as the bad ones.
+fn slow(arm: &[Tally; SLICES], slow: &[u64; SLICES]) -> [Tally; SLICES] {
+    let mut tallies = *arm;
+    for (tally, slow) in tallies.iter_mut().zip(slow) {
+        tally.bad = *slow;
+    }
+    tallies
+}

@@ -1,0 +1,99 @@
+//! The plan of a rollout, as a canary says it.
+
+use crate::evidence::Settings;
+use coalmine::Timestamp;
+use coalmine::bucket::Share;
+use coalmine::config::{Analysis, Canary, Freeze, Step};
+
+/// What a rollout goes by.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// The canary, with its namespace and `/` in front if it has one: its label in metrics.
+    pub canary: String,
+    /// The variant that walks.
+    pub variant: String,
+    /// What of it is rolled out.
+    pub revision: Option<String>,
+    /// What draws the users of this revision. It is also what the rollout is known by: a failed one
+    /// is not tried again.
+    pub salt: String,
+    /// The shares on the way.
+    pub steps: Vec<Step>,
+    /// The share at the end: everyone, or the most that the variant may have.
+    pub everyone: Share,
+    /// What it is judged by.
+    pub analysis: Analysis,
+    /// When it takes no step forward.
+    pub freeze: Vec<Freeze>,
+    /// Whether the filter counts responses by arm.
+    pub counted: bool,
+    /// The bounds in milliseconds by which it counts slow responses.
+    pub bounds: Vec<u32>,
+}
+
+// === impl Plan ===
+
+impl Plan {
+    /// The plan of a canary; `None` if it has none. `revision` stands before the one in the file.
+    pub fn of(canary: &Canary, revision: Option<&str>) -> Option<Self> {
+        let rollout = canary.spec.rollout.as_ref()?;
+        let revision = revision
+            .map(str::to_owned)
+            .or_else(|| rollout.revision.clone());
+        let name = canary.full_name();
+        let base = canary.spec.salt.clone().unwrap_or_else(|| name.clone());
+        let mut variants = canary.spec.variants.iter();
+        let variant = variants.find(|(name, _)| *name == rollout.variant);
+        Some(Self {
+            canary: name,
+            variant: rollout.variant.clone(),
+            salt: match &revision {
+                Some(revision) => format!("{base}@{revision}"),
+                None => base,
+            },
+            revision,
+            steps: rollout.steps.clone(),
+            everyone: variant
+                .and_then(|(_, variant)| variant.max)
+                .unwrap_or(Share::ALL),
+            analysis: rollout.analysis.clone(),
+            freeze: rollout.freeze.clone(),
+            counted: canary.spec.evidence.is_some(),
+            bounds: match &canary.spec.evidence {
+                Some(evidence) => evidence.slower_than.clone(),
+                None => Vec::new(),
+            },
+        })
+    }
+
+    /// Until when no step forward is taken; `None` if one may be taken now.
+    pub fn frozen_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.freeze
+            .iter()
+            .filter_map(|freeze| freeze.until(now))
+            .max()
+    }
+
+    /// What each comparison is held to: the chance of a false rollback is shared evenly among all.
+    pub fn settings(&self) -> Settings {
+        let counted = match self.counted {
+            true => self.bounds.len().saturating_add(1),
+            false => 0,
+        };
+        let all = counted.saturating_add(self.analysis.queries.len()).max(1);
+        Settings {
+            alpha: part(self.analysis.false_rollback) / all as f64,
+            tolerance: part(self.analysis.tolerance),
+        }
+    }
+
+    /// The share of a step, from 0 on; `None` behind the last one.
+    pub fn share_of(&self, step: usize) -> Option<Share> {
+        self.steps.get(step).map(|step| step.share)
+    }
+}
+
+/// A share as a number from 0 to 1.
+pub(crate) fn part(share: Share) -> f64 {
+    f64::from(share.millionths()) / 1e6
+}

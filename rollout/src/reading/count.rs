@@ -1,0 +1,131 @@
+//! What was counted between two samples of the same counters.
+
+use super::{Answer, Sample, Slower};
+use crate::evidence::{SLICES, Tally};
+use crate::machine::Reading;
+use coalmine::arm::Arm;
+use coalmine::metrics::Metric;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What tells the series of one proxy apart; every other label tells proxies apart.
+const WITHIN_A_PROXY: [&str; 9] = [
+    "__name__",
+    "arm",
+    "served",
+    "slice",
+    "class",
+    "bound",
+    "variant",
+    "reason",
+    "grpc_status",
+];
+
+/// The classes of responses that failed, as the metric has them.
+const FAILED: [&str; 2] = ["5xx", "reset"];
+
+/// The filter's counters.
+pub(super) fn drawn(variant: &str, before: &[Sample], now: &[Sample], reading: &mut Reading) {
+    let old: BTreeMap<_, f64> = before
+        .iter()
+        .filter(|sample| is_count(sample.value))
+        .map(|sample| (&sample.labels, sample.value))
+        .collect();
+    let known: BTreeSet<_> = old.keys().map(|labels| proxy(labels)).collect();
+    for sample in now.iter().filter(|sample| is_count(sample.value)) {
+        let was = old.get(&sample.labels).copied();
+        let was = match was {
+            None if !known.contains(&proxy(&sample.labels)) => continue,
+            was => was.unwrap_or_default(),
+        };
+        let new = rounded(if sample.value < was {
+            sample.value
+        } else {
+            sample.value - was
+        });
+        place(variant, &sample.labels, new, reading);
+    }
+}
+
+/// Puts what a series has counted where it belongs.
+fn place(variant: &str, labels: &BTreeMap<String, String>, new: u64, reading: &mut Reading) {
+    let label = |name: &str| labels.get(name).map_or("", String::as_str);
+    let slice = label("slice").parse::<usize>().ok();
+    let Some(slice) = slice.filter(|slice| *slice < SLICES) else {
+        return;
+    };
+    let of_canary = match label("arm") {
+        arm if arm == variant => true,
+        Arm::CONTROL => false,
+        _ => return,
+    };
+    match label("__name__") {
+        name if name == Metric::Responses.name() => {
+            let arm = if of_canary {
+                &mut reading.canary
+            } else {
+                &mut reading.control
+            };
+            let bad = if FAILED.contains(&label("class")) {
+                new
+            } else {
+                0
+            };
+            if let Some(tally) = arm.get_mut(slice) {
+                *tally = tally.plus(Tally { requests: new, bad });
+            }
+        }
+        name if name == Metric::SlowResponses.name() => {
+            let Ok(bound) = label("bound").parse() else {
+                return;
+            };
+            slower(
+                &mut reading.slower,
+                bound,
+                usize::from(!of_canary),
+                slice,
+                new,
+            );
+        }
+        _ => {}
+    }
+}
+
+fn slower(slower: &mut Slower, bound: u32, arm: usize, slice: usize, new: u64) {
+    let counts = slower.entry(bound).or_default();
+    if let Some(count) = counts.get_mut(arm).and_then(|arm| arm.get_mut(slice)) {
+        *count = count.saturating_add(new);
+    }
+}
+
+/// The labels that tell proxies apart.
+fn proxy(labels: &BTreeMap<String, String>) -> Vec<(&str, &str)> {
+    labels
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .filter(|(name, _)| !WITHIN_A_PROXY.contains(name))
+        .collect()
+}
+
+/// A query that comes to one number: what it has grown by. A sum that fell lost a proxy.
+pub(super) fn one(before: &Answer, now: &Answer) -> Result<u64, String> {
+    let value = |answer: &Answer| match answer.as_ref().map_err(Clone::clone)?.as_slice() {
+        [sample] if is_count(sample.value) => Ok(sample.value),
+        [sample] => Err(format!("it gives {}, which is no count", sample.value)),
+        // Nothing was counted yet.
+        [] => Ok(0.0),
+        several => Err(format!(
+            "it gives {} series; put sum(...) around it",
+            several.len()
+        )),
+    };
+    Ok(rounded((value(now)? - value(before)?).max(0.0)))
+}
+
+fn is_count(value: f64) -> bool {
+    value.is_finite() && value >= 0.0
+}
+
+/// Saturates.
+fn rounded(value: f64) -> u64 {
+    value.round() as u64
+}

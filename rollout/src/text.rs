@@ -1,0 +1,61 @@
+//! Times and shares in JSON as people write them: `2026-11-26T09:00:00Z`, `5%`.
+
+/// For `#[serde(with = "text::time")]`.
+pub(crate) mod time {
+    use coalmine::Timestamp;
+    use serde::de::{Deserialize, Deserializer, Error};
+    use serde::ser::Serializer;
+
+    pub(crate) fn serialize<S: Serializer>(time: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(time)
+    }
+
+    pub(crate) fn deserialize<'d, D: Deserializer<'d>>(from: D) -> Result<Timestamp, D::Error> {
+        let text = String::deserialize(from)?;
+        Timestamp::parse(&text).ok_or_else(|| D::Error::custom(format!("`{text}` is not a time")))
+    }
+}
+
+/// For `#[serde(with = "text::maybe_time")]`.
+pub(crate) mod maybe_time {
+    use coalmine::Timestamp;
+    use serde::de::{Deserialize, Deserializer, Error};
+    use serde::ser::Serializer;
+
+    pub(crate) fn serialize<S: Serializer>(
+        time: &Option<Timestamp>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        match time {
+            Some(time) => to.collect_str(time),
+            None => to.serialize_none(),
+        }
+    }
+
+    pub(crate) fn deserialize<'d, D: Deserializer<'d>>(
+        from: D,
+    ) -> Result<Option<Timestamp>, D::Error> {
+        let Some(text) = Option::<String>::deserialize(from)? else {
+            return Ok(None);
+        };
+        let time = Timestamp::parse(&text);
+        time.map(Some)
+            .ok_or_else(|| D::Error::custom(format!("`{text}` is not a time")))
+    }
+}
+
+/// For `#[serde(with = "text::share")]`.
+pub(crate) mod share {
+    use coalmine::bucket::Share;
+    use serde::de::{Deserialize, Deserializer, Error};
+    use serde::ser::Serializer;
+
+    pub(crate) fn serialize<S: Serializer>(share: &Share, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(share)
+    }
+
+    pub(crate) fn deserialize<'d, D: Deserializer<'d>>(from: D) -> Result<Share, D::Error> {
+        let text = String::deserialize(from)?;
+        Share::parse(&text).map_err(|wrong| D::Error::custom(format!("the share `{text}` {wrong}")))
+    }
+}

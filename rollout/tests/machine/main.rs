@@ -1,0 +1,5 @@
+//! The state machine: tables of what follows from what, and every order of events up to a depth.
+
+mod model;
+mod setting;
+mod table;

@@ -1,0 +1,270 @@
+//! What follows from what.
+
+use crate::setting::{TWO_STEPS, Walk, plan, plan_of, reading};
+use coalmine::Timestamp;
+use coalmine_rollout::config::InForce;
+use coalmine_rollout::journal::Kind;
+use coalmine_rollout::machine::{Ask, Event, Phase, State};
+
+#[test]
+fn a_good_variant_walks_to_everyone() {
+    let mut walk = Walk::new(plan(TWO_STEPS));
+    walk.check(Phase::Walking(0), 10);
+    walk.good(30, 10);
+    walk.check(Phase::Walking(0), 10);
+    walk.holds("30s of 1m have passed");
+    walk.good(30, 10);
+    walk.check(Phase::Walking(1), 50);
+    walk.good(60, 10);
+    walk.check(Phase::Promoted, 100);
+    assert_eq!(
+        walk.kinds,
+        [Kind::Began, Kind::Stepped, Kind::Stepped, Kind::Promoted]
+    );
+    // Whoever makes it the default writes another config, and is left alone.
+    walk.in_force.share = crate::setting::share(0);
+    walk.event(Event::InForce(walk.in_force.clone()));
+    assert_eq!(walk.in_force.share, crate::setting::share(0));
+}
+
+#[test]
+fn time_alone_and_requests_alone_are_not_enough() {
+    let mut walk = Walk::new(plan(TWO_STEPS));
+    walk.good(600, 0);
+    walk.check(Phase::Walking(0), 10);
+    walk.holds("0 of 100 requests have come to canary");
+    walk.good(1, 6);
+    walk.holds("96 of 100 requests");
+    walk.good(1, 1);
+    walk.check(Phase::Walking(1), 50);
+    walk.good(1, 1000);
+    walk.check(Phase::Walking(1), 50);
+    walk.holds("1s of 1m have passed");
+}
+
+#[test]
+fn harm_ends_it_and_is_remembered() {
+    let mut walk = Walk::new(plan(TWO_STEPS));
+    walk.read(30, 1000, [100, 1]);
+    walk.check(Phase::RolledBack, 0);
+    let entry = walk.state.journal.last().unwrap();
+    assert_eq!(entry.kind, Kind::RolledBack);
+    assert!(
+        entry
+            .message
+            .contains("errors: 10.00% of 16000 against 0.10% of 16000"),
+        "{}",
+        entry.message
+    );
+    assert_eq!(entry.findings[0].canary, [16_000, 1_600]);
+    // It stays so, also for a state that was lost but for what failed.
+    walk.good(3600, 1000);
+    walk.check(Phase::RolledBack, 0);
+    walk.state.run = None;
+    walk.event(Event::Tick);
+    walk.check(Phase::RolledBack, 0);
+    assert_eq!(walk.kinds.last(), Some(&Kind::Refused));
+    walk.ask(Ask::Retry);
+    walk.check(Phase::Walking(0), 10);
+    assert!(walk.state.failed.is_empty());
+}
+
+#[test]
+fn the_limit_acts_where_nobody_is_to_compare_with() {
+    let mut walk = Walk::new(plan(TWO_STEPS));
+    // Both arms fail alike, which is no difference, and too much all the same.
+    walk.read(30, 10, [3, 3]);
+    walk.check(Phase::RolledBack, 0);
+    assert!(
+        walk.state
+            .journal
+            .last()
+            .unwrap()
+            .message
+            .starts_with("limit: 30.00% of 160")
+    );
+    let mut walk = Walk::new(plan(TWO_STEPS));
+    walk.read(30, 1, [1, 0]);
+    // 16 requests are fewer than 20, and all 16 failed: the test says it.
+    assert_ne!(walk.run().phase, Phase::Promoted);
+}
+
+#[test]
+fn without_evidence_it_holds_and_tells_somebody_once() {
+    let mut walk = Walk::new(plan(TWO_STEPS));
+    walk.wait(1000);
+    walk.event(Event::NotRead("connection refused".to_owned()));
+    walk.check(Phase::Walking(0), 10);
+    walk.holds("evidence cannot be read: connection refused");
+    walk.wait(1000);
+    walk.event(Event::NotRead("connection refused".to_owned()));
+    walk.wait(1000);
+    walk.event(Event::NotRead("connection refused".to_owned()));
+    assert_eq!(
+        walk.kinds
+            .iter()
+            .filter(|kind| **kind == Kind::Alerted)
+            .count(),
+        1
+    );
+    walk.check(Phase::Walking(0), 10);
+    walk.good(30, 100);
+    walk.check(Phase::Walking(1), 50);
+}
+
+#[test]
+fn evidence_from_before_a_step_does_not_count_for_it() {
+    let mut walk = Walk::new(plan(TWO_STEPS));
+    let old = Timestamp::from_unix_millis(walk.now.unix_millis() - 1);
+    walk.wait(120);
+    walk.event(reading(old, 100, [0, 0]));
+    walk.check(Phase::Walking(0), 10);
+    walk.holds("there is no fresh evidence");
+}
+
+#[test]
+fn approvals_are_waited_for() {
+    let steps =
+        "steps: [{share: 10%, for: 1m, approve: true}, {share: 50%, for: 1m, approve: true}]";
+    let mut walk = Walk::new(plan(steps));
+    walk.check(Phase::Waiting(0), 0);
+    walk.holds("10% needs an approval");
+    walk.ask(Ask::Approve);
+    walk.check(Phase::Walking(0), 10);
+    // One approval is for one step.
+    walk.ask(Ask::Approve);
+    walk.good(60, 10);
+    walk.check(Phase::Waiting(1), 10);
+    walk.good(60, 10);
+    walk.check(Phase::Waiting(1), 10);
+    walk.ask(Ask::Approve);
+    walk.check(Phase::Walking(1), 50);
+    walk.good(60, 10);
+    walk.check(Phase::Promoted, 100);
+}
+
+#[test]
+fn harm_is_seen_while_it_waits_or_is_paused() {
+    let steps = "steps: [{share: 10%, for: 1m}, {share: 50%, for: 1m, approve: true}]";
+    let mut walk = Walk::new(plan(steps));
+    walk.good(60, 10);
+    walk.check(Phase::Waiting(1), 10);
+    walk.read(30, 1000, [100, 1]);
+    walk.check(Phase::RolledBack, 0);
+    let mut walk = Walk::new(plan(TWO_STEPS));
+    walk.ask(Ask::Pause);
+    walk.good(600, 100);
+    walk.check(Phase::Walking(0), 10);
+    walk.holds("ada has paused it");
+    walk.read(30, 1000, [100, 1]);
+    walk.check(Phase::RolledBack, 0);
+}
+
+#[test]
+fn people_have_the_last_word() {
+    let mut walk = Walk::new(plan(TWO_STEPS));
+    walk.ask(Ask::Pause);
+    walk.ask(Ask::Resume);
+    walk.good(60, 10);
+    walk.check(Phase::Walking(1), 50);
+    walk.ask(Ask::Promote);
+    walk.check(Phase::Promoted, 100);
+    walk.ask(Ask::Abort);
+    walk.check(Phase::Aborted, 0);
+    walk.ask(Ask::Promote);
+    walk.check(Phase::Aborted, 0);
+    walk.ask(Ask::Retry);
+    walk.check(Phase::Walking(0), 10);
+}
+
+#[test]
+fn no_step_is_taken_in_a_freeze() {
+    // It begins on a Thursday at 09:00.
+    let frozen = format!("{TWO_STEPS}, freeze: [{{from: 'thu 09:01', to: 'thu 10:00'}}]");
+    let mut walk = Walk::new(plan(&frozen));
+    walk.check(Phase::Walking(0), 10);
+    walk.good(120, 10);
+    walk.check(Phase::Walking(0), 10);
+    walk.holds("no step is taken until 2026-11-26T10:00:00Z");
+    walk.read(60, 1000, [100, 1]);
+    walk.check(Phase::RolledBack, 0);
+    let mut walk = Walk::new(plan(&frozen));
+    walk.good(3600, 10);
+    walk.check(Phase::Walking(1), 50);
+    let frozen = format!("{TWO_STEPS}, freeze: [{{from: '08:00', to: '09:30'}}]");
+    let mut walk = Walk::new(plan(&frozen));
+    walk.check(Phase::Waiting(0), 0);
+    walk.wait(1800);
+    walk.event(Event::Tick);
+    walk.check(Phase::Walking(0), 10);
+}
+
+#[test]
+fn another_revision_begins_again_with_other_users() {
+    let revision = |name| plan_of("evidence: {}", TWO_STEPS, Some(name));
+    let mut walk = Walk::new(revision("v2"));
+    assert_eq!(walk.in_force.salt, "bookinfo/reviews@v2");
+    walk.good(60, 10);
+    walk.check(Phase::Walking(1), 50);
+    walk.plan = revision("v3");
+    walk.event(Event::Tick);
+    walk.check(Phase::Walking(0), 10);
+    assert_eq!(walk.in_force.salt, "bookinfo/reviews@v3");
+    assert!(walk.kinds.contains(&Kind::Superseded));
+    walk.read(30, 1000, [100, 1]);
+    walk.check(Phase::RolledBack, 0);
+    // Back to the one that did not fail, and to the one that did.
+    walk.plan = revision("v2");
+    walk.event(Event::Tick);
+    walk.check(Phase::Walking(0), 10);
+    walk.plan = revision("v3");
+    walk.event(Event::Tick);
+    walk.check(Phase::RolledBack, 0);
+    assert_eq!(walk.kinds.last(), Some(&Kind::Refused));
+}
+
+#[test]
+fn what_others_put_in_force_is_put_right() {
+    let mut walk = Walk::new(plan(TWO_STEPS));
+    walk.in_force.share = crate::setting::share(90);
+    walk.event(Event::InForce(walk.in_force.clone()));
+    walk.check(Phase::Walking(0), 10);
+    assert_eq!(walk.kinds.last(), Some(&Kind::Drifted));
+    walk.ask(Ask::Abort);
+    walk.event(Event::InForce(InForce {
+        share: crate::setting::share(10),
+        salt: "bookinfo/reviews".to_owned(),
+    }));
+    walk.check(Phase::Aborted, 0);
+}
+
+#[test]
+fn a_plan_that_changes_moves_nobody_up() {
+    let mut walk = Walk::new(plan(TWO_STEPS));
+    walk.good(60, 10);
+    walk.check(Phase::Walking(1), 50);
+    walk.plan = plan("steps: [{share: 5%, for: 1m}, {share: 40%, for: 1m}, {share: 45%, for: 1m}]");
+    walk.event(Event::Tick);
+    walk.check(Phase::Walking(2), 45);
+    assert_eq!(walk.kinds.last(), Some(&Kind::Replanned));
+    walk.plan = plan("steps: [{share: 48%, for: 1m}]");
+    walk.event(Event::Tick);
+    // Evidence for 45% is there, so the first step of the new plan is next, and taken.
+    walk.check(Phase::Walking(0), 48);
+    walk.good(60, 10);
+    walk.check(Phase::Promoted, 100);
+}
+
+#[test]
+fn states_of_others_are_refused() {
+    let refused = |text: &str, why: &str| {
+        let error = State::read(text).unwrap_err();
+        assert!(error.contains(why), "{error}");
+    };
+    refused("", "is not the state of a rollout");
+    refused(
+        "{\"version\":2}",
+        "is of version 2, and this is for version 1",
+    );
+    refused("{\"version\":1}", "is damaged");
+}
