@@ -3,7 +3,9 @@
 //! The arguments of a command stand in its own module, next to what is done with them.
 
 use crate::outcome::{Failure, Outcome};
-use crate::{diff, envoy, explain, module, pin, render, schema, shell, simulate, status, validate};
+use crate::{
+    diff, envoy, explain, module, pin, render, rollout, schema, shell, simulate, status, validate,
+};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
 use std::ffi::OsString;
@@ -57,6 +59,8 @@ pub enum Command {
     Diff(diff::DiffArgs),
     /// Say how canaries are in a cluster: what agrees, which proxies have it, and what is wrong
     Status(status::StatusArgs),
+    /// Walk a variant from its first share to everyone, or back to nobody, on evidence
+    Rollout(Box<rollout::RolloutArgs>),
     /// Make keys and tokens for signed pins, look into tokens and verify them
     Pin(pin::PinArgs),
     /// Run a local Envoy in front of the variants' endpoints
@@ -84,6 +88,7 @@ impl Command {
             Self::Simulate(args) => simulate::simulate(args),
             Self::Diff(args) => diff::diff(args),
             Self::Status(args) => status::status(args),
+            Self::Rollout(args) => rollout::rollout(args),
             Self::Pin(args) => pin::pin(args),
             Self::Envoy(args) => envoy::envoy(args),
             Self::Module(args) => module::module(args),
@@ -101,6 +106,7 @@ impl Command {
             Self::Simulate(args) => args.output,
             Self::Diff(args) => args.output,
             Self::Status(args) => args.output,
+            Self::Rollout(args) => args.format(),
             Self::Pin(args) => args.format(),
             Self::Module(args) => args.format(),
             Self::Render(_)

@@ -9,6 +9,7 @@
 //! | [`input`] | files, folders and standard input to canaries |
 //! | [`validate`], [`render`], [`explain`], [`simulate`], [`mod@diff`] | the commands |
 //! | [`mod@status`] | how canaries are in a cluster |
+//! | [`mod@rollout`] | the walk of a variant, on evidence |
 //! | [`pin`] | keys and tokens for signed pins |
 //! | [`mod@envoy`] | a local Envoy that follows its files |
 //! | [`module`] | the WebAssembly module: extract, inspect, push |
@@ -37,6 +38,7 @@ pub mod render;
 pub mod replace;
 pub mod report;
 pub mod request;
+pub mod rollout;
 pub mod schema;
 pub mod shell;
 pub mod simulate;

@@ -20,6 +20,7 @@ mod module;
 mod pages;
 mod pin;
 mod rendering;
+mod rollout;
 mod run;
 mod schema;
 mod shell;

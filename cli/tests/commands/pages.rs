@@ -81,3 +81,8 @@ fn the_plugin_alone() {
 fn signed_pins() {
     check_page("signed-pins.md", &["reviews.yaml"], &[0, 0, 1, 0]);
 }
+
+#[test]
+fn rolling_out() {
+    check_page("rollout.md", &["checkout.yaml"], &[0]);
+}

@@ -1,0 +1,72 @@
+//! The config that proxies read, on disk: the share in it is what a rollout changes.
+
+use crate::outcome::Failure;
+use crate::replace::replace;
+use coalmine_manifests::envoy::{plugin_config, with_plugin_config};
+use coalmine_rollout::config::{InForce, in_force, with};
+use coalmine_rollout::plan::Plan;
+use std::fs;
+use std::path::PathBuf;
+
+/// A file that proxies read.
+pub(super) struct Target {
+    path: PathBuf,
+}
+
+impl Target {
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self { path }
+    }
+
+    /// What is in force.
+    pub(super) fn found(&self, plan: &Plan) -> Result<InForce, Failure> {
+        let text = self.read()?;
+        let config = self.config(&text)?;
+        in_force(&config, &plan.canary, &plan.variant).map_err(|wrong| self.refused(&wrong))
+    }
+
+    /// Puts something else in force, by an atomic rename.
+    pub(super) fn apply(&self, plan: &Plan, wanted: &InForce) -> Result<(), Failure> {
+        let text = self.read()?;
+        let old = self.config(&text)?;
+        let config = with(&old, &plan.canary, &plan.variant, wanted)
+            .map_err(|wrong| self.refused(&wrong))?;
+        let text = match is_discovery(&text) {
+            true => with_plugin_config(&text, &config)
+                .map_err(|wrong| Failure::refused(format!("{} {wrong}", self.path.display())))?,
+            false => config + "\n",
+        };
+        replace(&self.path, text).map_err(|error| {
+            Failure::cannot(format!("cannot write {}: {error}", self.path.display()))
+        })?;
+        Ok(())
+    }
+
+    fn read(&self) -> Result<String, Failure> {
+        fs::read_to_string(&self.path).map_err(|error| {
+            Failure::cannot(format!(
+                "cannot read {}: {error}; make it with `coalmine render envoy`, and name it with --config",
+                self.path.display()
+            ))
+        })
+    }
+
+    /// The plugin's config in the text of the file.
+    fn config(&self, text: &str) -> Result<String, Failure> {
+        match is_discovery(text) {
+            true => plugin_config(text)
+                .map_err(|wrong| Failure::refused(format!("{} {wrong}", self.path.display()))),
+            false => Ok(text.trim_end().to_owned()),
+        }
+    }
+
+    fn refused(&self, wrong: &str) -> Failure {
+        Failure::refused(format!("{}: {wrong}", self.path.display()))
+    }
+}
+
+/// Whether this is the file of `render envoy`, not that of `render plugin`.
+fn is_discovery(text: &str) -> bool {
+    let value: Result<serde_json::Value, _> = serde_json::from_str(text);
+    value.is_ok_and(|value| value.get("resources").is_some())
+}
