@@ -134,7 +134,7 @@ fn a_version_that_nobody_asks_is_held() {
     assert!(
         status
             .stdout
-            .contains("0 of 200 requests have come to canary"),
+            .contains("0 of 200 requests an arm were counted"),
         "{status:?}"
     );
     // People have the last word, and need no Prometheus for it.

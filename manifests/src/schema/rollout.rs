@@ -54,7 +54,7 @@ fn step() -> Schema {
             "minRequests",
             Schema::whole(1, MOST)
                 .usually_number(100)
-                .about("How many requests the variant has to answer at this share at least."),
+                .about("How many requests have to be counted at this share at least, of the variant and its control cohort on average."),
         ),
         (
             "approve",

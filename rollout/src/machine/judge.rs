@@ -31,13 +31,11 @@ impl Turn<'_> {
         run.read_until = reading.until.or(run.read_until);
         let silent = reading.silent.first_key_value();
         run.unread = silent.map(|(name, why)| format!("{name}: {why}"));
-        // Before the share is in force nobody of it is counted; what comes is of before.
-        let new = run.evidence.requests(reading, plan);
-        if new > 0 {
+        let compared = run.share.millionths() <= HALF;
+        if Evidence::requests(reading, plan, compared) > 0 {
             run.moved = now;
             run.alerted = false;
         }
-        let compared = run.share.millionths() <= HALF;
         let findings = run.evidence.add(reading, plan, compared, now);
         run.history.keep(now, run.share, &run.evidence);
         match findings {
@@ -68,13 +66,18 @@ impl Evidence {
         }
     }
 
-    /// The variant's requests in a reading.
-    fn requests(&self, reading: &Reading, plan: &Plan) -> u64 {
-        if plan.counted {
-            return sum(&reading.canary).requests;
+    /// The requests in a reading that bring the next step nearer, of both arms together: when shares
+    /// change must not depend on what tells the arms apart, or the test keeps no promise. Where there
+    /// is no such control cohort, twice the variant's.
+    fn requests(reading: &Reading, plan: &Plan, compared: bool) -> u64 {
+        let canary = sum(&reading.canary).requests;
+        if plan.counted && compared {
+            return canary.saturating_add(sum(&reading.control).requests);
         }
         let queries = reading.queries.values().map(|[canary, _]| canary.requests);
-        queries.max().unwrap_or_default()
+        canary
+            .max(queries.max().unwrap_or_default())
+            .saturating_mul(2)
     }
 
     /// Takes a reading in and looks at everything; `Some` is harm.
@@ -87,7 +90,7 @@ impl Evidence {
     ) -> Option<Vec<Finding>> {
         self.requests_of_step = self
             .requests_of_step
-            .saturating_add(self.requests(reading, plan));
+            .saturating_add(Self::requests(reading, plan, compared));
         let settings = plan.settings();
         let mut harm = Vec::new();
         if compared && plan.counted {
@@ -160,7 +163,17 @@ impl Evidence {
 
     /// What makes the comparison doubtful, for people: it holds the rollout and does not end it.
     pub(super) fn doubts(&self, plan: &Plan) -> Vec<String> {
-        if !plan.counted || !self.mismatched {
+        if !plan.counted {
+            return Vec::new();
+        }
+        let step = self.errors.all.since(&self.errors.before_step);
+        if sum(&step.canary).requests == 0 && sum(&step.control).requests > 0 {
+            return vec![format!(
+                "no request has come to {}, and some have to its control cohort",
+                plan.variant
+            )];
+        }
+        if !self.mismatched {
             return Vec::new();
         }
         let (canary, control) = (sum(&self.errors.all.canary), sum(&self.errors.all.control));

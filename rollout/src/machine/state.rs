@@ -114,7 +114,7 @@ pub enum Phase {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Evidence {
-    /// Requests of the variant since this step.
+    /// Requests since this step, of the variant and of its control cohort together.
     pub requests_of_step: u64,
     /// Responses by arm and slice, `bad` being those that failed.
     pub errors: Compared,

@@ -139,11 +139,12 @@ impl Turn<'_> {
                 length(i64::from(step.hold))
             ));
         }
-        let requests = run.evidence.requests_of_step;
+        // Of both arms together, which are equally large.
+        let requests = run.evidence.requests_of_step / 2;
         if requests < u64::from(step.min_requests) {
             holding.push(format!(
-                "{requests} of {} requests have come to {}",
-                step.min_requests, self.plan.variant
+                "{requests} of {} requests an arm were counted",
+                step.min_requests
             ));
         }
         holding.extend(self.want_of_evidence(run));

@@ -196,8 +196,8 @@ fn check_step(plan: &Plan, before: &State, after: &State, event: &Event, now: Ti
         let since = old.since.expect("it is in force").unix_millis();
         assert!(now.unix_millis() - since >= 60_000, "{event:?}");
         let new = matches!(event, Event::Read(reading) if !reading.queries.is_empty());
-        let read = if new { 200 } else { 0 };
-        assert!(old.evidence.requests_of_step + read >= 100, "{event:?}");
+        let read = if new { 400 } else { 0 };
+        assert!(old.evidence.requests_of_step + read >= 200, "{event:?}");
         assert!(run.unread.is_none(), "{event:?}");
     }
     // A rollout that has ended goes on only if somebody says so.

@@ -32,14 +32,48 @@ fn time_alone_and_requests_alone_are_not_enough() {
     let mut walk = Walk::new(plan(TWO_STEPS));
     walk.good(600, 0);
     walk.check(Phase::Walking(0), 10);
-    walk.holds("0 of 100 requests have come to canary");
+    walk.holds("0 of 100 requests an arm were counted");
     walk.good(1, 6);
-    walk.holds("96 of 100 requests");
+    walk.holds("96 of 100 requests an arm");
     walk.good(1, 1);
     walk.check(Phase::Walking(1), 50);
     walk.good(1, 1000);
     walk.check(Phase::Walking(1), 50);
     walk.holds("1s of 1m have passed");
+}
+
+/// Requests that come to the control cohort alone are no evidence of anything.
+#[test]
+fn a_variant_that_nothing_reaches_is_held() {
+    let mut walk = Walk::new(plan(TWO_STEPS));
+    walk.wait(60);
+    let Event::Read(mut reading) = reading(walk.now, 10_000, [0, 0]) else {
+        unreachable!()
+    };
+    reading.canary = Default::default();
+    walk.event(Event::Read(reading));
+    walk.check(Phase::Walking(0), 10);
+    walk.holds("no request has come to canary");
+}
+
+/// Arms that are equally large have equally many requests, but for chance.
+#[test]
+fn arms_that_differ_in_requests_are_held() {
+    let mut walk = Walk::new(plan(TWO_STEPS));
+    for _ in 0..8 {
+        walk.wait(60);
+        let Event::Read(mut reading) = reading(walk.now, 1000, [0, 0]) else {
+            unreachable!()
+        };
+        for tally in &mut reading.canary {
+            tally.requests = 500;
+        }
+        walk.event(Event::Read(reading));
+        walk.check(Phase::Walking(0), 10);
+        walk.holds("which chance does not explain");
+    }
+    walk.ask(Ask::Promote);
+    walk.check(Phase::Promoted, 100);
 }
 
 #[test]

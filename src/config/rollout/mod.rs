@@ -43,7 +43,8 @@ pub struct Step {
     /// How long it has this share at least, in milliseconds.
     #[serde(rename = "for", serialize_with = "write::millis")]
     pub hold: u32,
-    /// How many requests the variant has to answer at it at least.
+    /// How many requests have to be counted at it at least, of the variant and its control cohort on
+    /// average.
     pub min_requests: u32,
     /// Whether it waits for an approval before it has this share.
     #[serde(skip_serializing_if = "core::ops::Not::not")]
