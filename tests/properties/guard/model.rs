@@ -208,9 +208,15 @@ impl Model {
         let responds = |request: &&Request| over && matches!(request.life, Life::Responding(_));
         let answered = counts(self.current().filter(is_over).filter_map(verdict));
         let streaming = self.current().filter(responds).count() as u64;
-        let good = answered.all - answered.failed + streaming;
-        // Enough even if all the others failed.
-        if good > 0 && !self.too_many(probes - good.min(probes), probes) {
+        // Enough even if all the others failed. Streams are counted where the rest is not enough.
+        let enough = |good: u64| good > 0 && !self.too_many(probes - good.min(probes), probes);
+        let ended = answered.all - answered.failed;
+        let good = if enough(ended) {
+            ended
+        } else {
+            ended + streaming
+        };
+        if enough(good) {
             let counts = Counts {
                 all: answered.failed + good,
                 ..answered

@@ -89,6 +89,30 @@ fn any_event() -> impl Strategy<Value = Event> {
     ]
 }
 
+/// At the end of a round one probe has ended well, which is enough, and a stream goes on.
+#[test]
+fn streams_are_not_counted_where_the_rest_is_enough() {
+    let limits = Limits {
+        window: 1,
+        min_requests: 1,
+        max_error_rate: Share::from_millionths(666_667).unwrap(),
+        max_latency: None,
+        cool_down: 78,
+        probes: 2,
+    };
+    let events = [
+        Event::Admit,
+        Event::Finish(0, Outcome::Failed),
+        Event::Pass(78),
+        Event::Admit,
+        Event::Admit,
+        Event::Respond(2),
+        Event::Pass(79),
+        Event::Finish(1, Outcome::Good),
+    ];
+    check(limits, &events);
+}
+
 proptest! {
     #[test]
     fn the_guard_does_what_the_model_does(
