@@ -1,5 +1,6 @@
 //! The share and the salt in the config that proxies read: everything else in it stays as it is.
 
+use crate::plan::Plan;
 use coalmine::bucket::Share;
 use coalmine::config::{Canaries, plugin_json, read_json};
 
@@ -15,12 +16,27 @@ pub struct InForce {
 /// What a plugin's config says of a variant.
 ///
 /// # Errors
-/// It is none, or the canary is not in it.
-pub fn in_force(plugin: &str, canary: &str, variant: &str) -> Result<InForce, String> {
+/// It is none, the canary is not in it, or is another one there than in its file.
+pub fn in_force(plugin: &str, plan: &Plan) -> Result<InForce, String> {
     let mut canaries = read(plugin)?;
-    let canary = find(&mut canaries, canary)?;
+    let canary = find(&mut canaries, &plan.canary)?;
+    let evidence = canary.spec.evidence.as_ref();
+    let differs = [
+        (!canary.spec.ramp.is_empty(), "has a ramp"),
+        (evidence.is_some() != plan.counted, "has other evidence"),
+        (
+            evidence.is_some_and(|evidence| evidence.slower_than != plan.bounds),
+            "has other bounds for slow responses",
+        ),
+    ];
+    if let Some((_, how)) = differs.iter().find(|(differs, _)| *differs) {
+        return Err(format!(
+            "canary {} {how} in the config that proxies read than in its file: render it again",
+            plan.canary
+        ));
+    }
     let mut shares = canary.spec.shares.iter();
-    let share = shares.find(|(name, _)| name == variant);
+    let share = shares.find(|(name, _)| *name == plan.variant);
     Ok(InForce {
         share: share.map_or(Share::NONE, |(_, share)| *share),
         salt: canary.salt(),
@@ -32,15 +48,15 @@ pub fn in_force(plugin: &str, canary: &str, variant: &str) -> Result<InForce, St
 /// # Errors
 /// It is none, the canary is not in it, or the result would be refused, as where the shares of all
 /// variants come to more than everyone.
-pub fn with(plugin: &str, canary: &str, variant: &str, wanted: &InForce) -> Result<String, String> {
+pub fn with(plugin: &str, plan: &Plan, wanted: &InForce) -> Result<String, String> {
     let mut canaries = read(plugin)?;
-    let found = find(&mut canaries, canary)?;
+    let found = find(&mut canaries, &plan.canary)?;
     let salt = (wanted.salt != found.full_name()).then(|| wanted.salt.clone());
     found.spec.salt = salt;
     let shares = &mut found.spec.shares;
-    match shares.iter_mut().find(|(name, _)| name == variant) {
+    match shares.iter_mut().find(|(name, _)| *name == plan.variant) {
         Some((_, share)) => *share = wanted.share,
-        None => shares.push((variant.to_owned(), wanted.share)),
+        None => shares.push((plan.variant.clone(), wanted.share)),
     }
     let text = plugin_json(&canaries).map_err(|error| error.to_string())?;
     read(&text)?;
@@ -90,6 +106,19 @@ mod tests {
          "spec":{"hosts":["reviews"],"variants":{"stable":{},"blue":{},"canary":{}},"default":"stable",
                  "shares":{"blue":"10%"},"unit":[{"header":"x-user-id"}],"evidence":{}}}]}"#;
 
+    fn plan() -> Plan {
+        let mut canaries = read(PLUGIN).unwrap();
+        let mut canary = canaries.canaries.remove(0);
+        canary.spec.rollout = Some(coalmine::config::Rollout {
+            variant: "canary".to_owned(),
+            revision: None,
+            steps: Vec::new(),
+            analysis: coalmine::config::Analysis::default(),
+            freeze: Vec::new(),
+        });
+        Plan::of(&canary, None).unwrap()
+    }
+
     fn wanted(millionths: u32, salt: &str) -> InForce {
         InForce {
             share: Share::from_millionths(millionths).unwrap(),
@@ -99,47 +128,38 @@ mod tests {
 
     #[test]
     fn what_was_put_is_found_and_the_rest_stays() {
-        let found = |text: &str| in_force(text, "bookinfo/reviews", "canary").unwrap();
+        let plan = plan();
+        // The others leave no more.
+        assert_eq!(plan.everyone.to_string(), "90%");
+        let found = |text: &str| in_force(text, &plan).unwrap();
         assert_eq!(found(PLUGIN), wanted(0, "bookinfo/reviews"));
-        let other = with(
-            PLUGIN,
-            "bookinfo/reviews",
-            "canary",
-            &wanted(50_000, "reviews@v2"),
-        )
-        .unwrap();
+        let other = with(PLUGIN, &plan, &wanted(50_000, "reviews@v2")).unwrap();
         assert_eq!(found(&other), wanted(50_000, "reviews@v2"));
-        assert_eq!(
-            in_force(&other, "bookinfo/reviews", "blue")
-                .unwrap()
-                .share
-                .to_string(),
-            "10%"
-        );
-        let back = with(
-            &other,
-            "bookinfo/reviews",
-            "canary",
-            &wanted(0, "bookinfo/reviews"),
-        )
-        .unwrap();
+        assert!(other.contains(r#""blue":"10%""#), "{other}");
+        let back = with(&other, &plan, &wanted(0, "bookinfo/reviews")).unwrap();
         assert!(!back.contains("salt"), "{back}");
-        let again = with(
-            &back,
-            "bookinfo/reviews",
-            "canary",
-            &wanted(0, "bookinfo/reviews"),
-        )
-        .unwrap();
+        let again = with(&back, &plan, &wanted(0, "bookinfo/reviews")).unwrap();
         assert_eq!(back, again);
     }
 
     #[test]
     fn what_cannot_be_is_refused() {
-        let over = with(PLUGIN, "bookinfo/reviews", "canary", &wanted(950_000, "a")).unwrap_err();
+        let plan = plan();
+        let over = with(PLUGIN, &plan, &wanted(950_000, "a")).unwrap_err();
         assert!(over.contains("105%"), "{over}");
-        let unknown = in_force(PLUGIN, "reviews", "canary").unwrap_err();
-        assert!(unknown.contains("which has bookinfo/reviews"), "{unknown}");
-        assert!(in_force("{", "reviews", "canary").is_err());
+        let refused = |plan: &Plan, why: &str| {
+            let error = in_force(PLUGIN, plan).unwrap_err();
+            assert!(error.contains(why), "{error}");
+        };
+        let of = |canary: &str, counted, bounds| Plan {
+            canary: canary.to_owned(),
+            counted,
+            bounds,
+            ..plan.clone()
+        };
+        refused(&of("reviews", true, vec![]), "which has bookinfo/reviews");
+        refused(&of("bookinfo/reviews", false, vec![]), "has other evidence");
+        refused(&of("bookinfo/reviews", true, vec![250]), "has other bounds");
+        assert!(in_force("{", &plan).is_err());
     }
 }

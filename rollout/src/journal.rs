@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Entry {
+    /// The canary's full name.
+    pub canary: String,
     /// Its number, from 1 on without gaps, over all rollouts of the canary: whoever sees one twice
     /// knows it.
     pub number: u64,
@@ -67,7 +69,8 @@ pub enum Kind {
     Retried,
     /// The plan was changed, and the share with it.
     Replanned,
-    /// What is in force was changed by somebody else, and is put right.
+    /// What is in force was changed by somebody else: raised, and it is put right; lowered, and it is
+    /// held.
     Drifted,
 }
 

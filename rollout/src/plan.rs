@@ -55,7 +55,8 @@ impl Plan {
             steps: rollout.steps.clone(),
             everyone: variant
                 .and_then(|(_, variant)| variant.max)
-                .unwrap_or(Share::ALL),
+                .unwrap_or(Share::ALL)
+                .min(left_by_others(canary, &rollout.variant)),
             analysis: rollout.analysis.clone(),
             freeze: rollout.freeze.clone(),
             counted: canary.spec.evidence.is_some(),
@@ -96,4 +97,16 @@ impl Plan {
 /// A share as a number from 0 to 1.
 pub(crate) fn part(share: Share) -> f64 {
     f64::from(share.millionths()) / 1e6
+}
+
+/// What the shares of the variants beside this one leave of the line.
+fn left_by_others(canary: &Canary, variant: &str) -> Share {
+    let others = canary
+        .spec
+        .shares
+        .iter()
+        .filter(|(name, _)| name != variant);
+    let taken = others.map(|(_, share)| share.millionths()).sum::<u32>();
+    let left = Share::ALL.millionths().saturating_sub(taken);
+    Share::from_millionths(left).unwrap_or_default()
 }

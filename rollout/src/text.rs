@@ -59,3 +59,31 @@ pub(crate) mod share {
         Share::parse(&text).map_err(|wrong| D::Error::custom(format!("the share `{text}` {wrong}")))
     }
 }
+
+/// For `#[serde(with = "text::maybe_share")]`.
+pub(crate) mod maybe_share {
+    use coalmine::bucket::Share;
+    use serde::Deserialize;
+    use serde::de::{Deserializer, Error};
+    use serde::ser::Serializer;
+
+    pub(crate) fn serialize<S: Serializer>(
+        share: &Option<Share>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        match share {
+            Some(share) => to.collect_str(share),
+            None => to.serialize_none(),
+        }
+    }
+
+    pub(crate) fn deserialize<'d, D: Deserializer<'d>>(from: D) -> Result<Option<Share>, D::Error> {
+        let Some(text) = Option::<String>::deserialize(from)? else {
+            return Ok(None);
+        };
+        let share = Share::parse(&text);
+        share
+            .map(Some)
+            .map_err(|wrong| D::Error::custom(format!("the share `{text}` {wrong}")))
+    }
+}

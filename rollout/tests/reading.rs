@@ -54,7 +54,10 @@ fn answer(lines: &str) -> Answer {
                     "coalmine_decisions",
                     serde_json::json!({"variant": arm, "reason": "share"}),
                 ),
-                class => ("coalmine_responses", serde_json::json!({"class": class})),
+                class => (
+                    "coalmine_responses",
+                    serde_json::json!({"class": class.to_lowercase()}),
+                ),
             };
             let mut metric = serde_json::json!({
                 "__name__": name, "instance": pod, "job": "envoy", "canary": "web/shop",
@@ -63,7 +66,13 @@ fn answer(lines: &str) -> Answer {
             labels.extend(more.as_object().unwrap().clone());
             if *class != "decisions" {
                 labels.insert("arm".to_owned(), (*arm).into());
-                labels.insert("served".to_owned(), "stable".into());
+                // A class in capitals is served by the default, as where a guard holds the variant back.
+                let served = if *class == class.to_uppercase() && *arm == "canary" {
+                    "stable"
+                } else {
+                    arm
+                };
+                labels.insert("served".to_owned(), served.into());
                 labels.insert("slice".to_owned(), (*slice).into());
             }
             serde_json::json!({"metric": metric, "value": [0.0, value]})
@@ -76,12 +85,24 @@ fn answer(lines: &str) -> Answer {
 }
 
 fn read(plan: &Plan, before: &[Answer], now: &[Answer]) -> Reading {
-    between(plan, Timestamp::from_unix_millis(0), before, now)
+    let times = (
+        Timestamp::from_unix_millis(0),
+        Timestamp::from_unix_millis(1),
+    );
+    between(plan, times, before, now)
 }
 
 /// Requests and failed ones of slice 3, of the variant and of the control cohort, and slow ones.
 fn check(before: &str, now: &str, expected: [u64; 6]) {
-    let reading = read(&counted(), &[answer(before)], &[answer(now)]);
+    let sampled = || {
+        parse(br#"{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[0,"1.5"]}]}}"#)
+    };
+    let reading = read(
+        &counted(),
+        &[answer(before), sampled()],
+        &[answer(now), sampled()],
+    );
+    assert_eq!(reading.sampled, Some(Timestamp::from_unix_millis(1500)));
     let [canary, control] = [reading.canary[3], reading.control[3]];
     let slow = reading.slower.get(&250).copied().unwrap_or_default();
     let found = [
@@ -144,6 +165,31 @@ fn a_counter_that_fell_was_reset() {
     check("a canary 3 ok 1000", "a canary 3 ok 7", [7, 0, 0, 0, 0, 0]);
 }
 
+/// Whoever a guard sends to the default stays in the arm, and says nothing of the variant itself.
+#[test]
+fn who_is_diverted_is_counted_apart() {
+    let reading = read(
+        &counted(),
+        &[
+            answer("a canary 3 ok 1\na canary 3 OK 1\na canary 3 5xx 1"),
+            answer(""),
+        ],
+        &[
+            answer("a canary 3 ok 4\na canary 3 OK 8\na canary 3 5xx 2"),
+            answer(""),
+        ],
+    );
+    assert_eq!((reading.canary[3].requests, reading.canary[3].bad), (11, 1));
+    assert_eq!(
+        (
+            reading.served.requests,
+            reading.served.bad,
+            reading.diverted
+        ),
+        (4, 1, 7)
+    );
+}
+
 #[test]
 fn a_proxy_that_is_gone_counts_no_more() {
     check(
@@ -179,7 +225,11 @@ fn questions_are_about_the_canary_and_the_queries() {
         "{name: carts, canary: {bad: lost_a, total: all_a}, control: {bad: lost_b, total: all_b}}";
     let plan = plan("evidence: {}", query);
     let questions = questions(&plan);
-    assert_eq!(questions[1..], ["lost_a", "all_a", "lost_b", "all_b"]);
+    assert_eq!(
+        questions[1],
+        r#"max(timestamp(coalmine_decisions{canary="web/shop"}))"#
+    );
+    assert_eq!(questions[2..], ["lost_a", "all_a", "lost_b", "all_b"]);
     assert_eq!(
         questions[0],
         r#"last_over_time({__name__=~"coalmine_decisions|coalmine_responses|coalmine_slow_responses",canary="web/shop"}[15m])"#
@@ -198,13 +248,13 @@ fn queries_come_to_one_number_that_grows() {
     };
     let none = || parse(br#"{"status":"success","data":{"resultType":"vector","result":[]}}"#);
     let before = [scalar("1"), scalar("10"), none(), scalar("50")];
-    let now = [scalar("3"), scalar("30"), scalar("1"), scalar("40")];
+    // One that was not there before, and one that fell: a proxy less.
+    let now = [scalar("3"), scalar("30"), scalar("1000000"), scalar("40")];
     let reading = read(&plan, &before, &now);
     let [canary, control] = reading.queries["carts"];
-    // The last one fell: a proxy less.
     assert_eq!(
         [canary.bad, canary.requests, control.bad, control.requests],
-        [2, 20, 1, 0]
+        [2, 20, 0, 0]
     );
     let silent = |now: [Answer; 4], why: &str| {
         let reading = read(&plan, &before, &now);

@@ -1,10 +1,9 @@
 //! What the commands of a rollout share.
 
-use super::after;
 use super::prometheus::Prometheus;
 use super::store::{Store, default_state};
 use super::target::Target;
-use crate::args::{Files, Format};
+use crate::args::{Files, Format, after_help};
 use crate::input;
 use crate::outcome::Failure;
 use clap::Args;
@@ -25,7 +24,7 @@ pub struct StateArgs {
     /// [default: revision in the file]
     #[arg(long, value_name = "REVISION")]
     pub revision: Option<String>,
-    /// Where it is kept what the rollout is doing [default: NAME.rollout.json]
+    /// Where it is kept what the rollout is doing [default: NAME.rollout.json beside the canary's file]
     #[arg(long, value_name = "FILE")]
     pub state: Option<PathBuf>,
 }
@@ -46,7 +45,7 @@ pub struct ConfigArgs {
 
 /// `coalmine rollout approve` and the like
 #[derive(Debug, Args)]
-#[command(after_help = after("\
+#[command(after_help = after_help("\
 Examples:
   coalmine rollout approve reviews.yaml --config run/xds/coalmine.json --by ada
   coalmine rollout abort reviews.yaml --config run/xds/coalmine.json --journal reviews.jsonl
@@ -71,10 +70,15 @@ pub struct DriveArgs {
     #[command(flatten)]
     pub config: ConfigArgs,
     /// Where Prometheus answers, like http://127.0.0.1:9090
-    #[arg(long, value_name = "URL", env = "COALMINE_PROMETHEUS", value_parser = url)]
+    #[arg(long, value_name = "URL", env = "COALMINE_PROMETHEUS", hide_env_values = true, value_parser = url)]
     pub prometheus: String,
     /// A header for Prometheus, like 'authorization: Bearer ...'; may be repeated
-    #[arg(long = "prometheus-header", value_name = "NAME: VALUE")]
+    #[arg(
+        long = "prometheus-header",
+        value_name = "NAME: VALUE",
+        env = "COALMINE_PROMETHEUS_HEADER",
+        hide_env_values = true
+    )]
     pub headers: Vec<String>,
 }
 
@@ -98,26 +102,46 @@ pub(super) struct Drive {
 
 impl StateArgs {
     /// The plan, and where its state is.
-    pub(super) fn read(&self) -> Result<(Plan, Store), Failure> {
+    ///
+    /// Without a revision in arguments it is that of the rollout there is, if `of_state`: what people
+    /// say is about that one.
+    pub(super) fn read(&self, of_state: bool) -> Result<(Plan, Store), Failure> {
         let input = input::sound(&self.files)?;
         let canary = chosen(&input.canaries.canaries, self.canary.as_deref())?;
-        let plan = Plan::of(canary, self.revision.as_deref()).ok_or_else(|| {
+        let path = self.state.clone();
+        let path = path.unwrap_or_else(|| default_state(&self.files.files, &canary.name));
+        let store = Store::new(path);
+        let mut revision = self.revision.clone();
+        if of_state {
+            let there = store.load(&canary.full_name())?.run;
+            let there = there.and_then(|run| run.revision);
+            if let (Some(wanted), Some(there)) = (&revision, &there)
+                && wanted != there
+            {
+                return Err(Failure::refused(format!(
+                    "revision {there} is rolled out, not {wanted}"
+                )));
+            }
+            revision = revision.or(there);
+        }
+        let plan = Plan::of(canary, revision.as_deref()).ok_or_else(|| {
             Failure::refused(format!(
                 "canary {} has no rollout: write `rollout: {{steps: [{{share: 1%, for: 10m}}]}}` into its spec",
                 canary.full_name()
             ))
         })?;
-        let path = self
-            .state
-            .clone()
-            .unwrap_or_else(|| default_state(&canary.name));
-        Ok((plan, Store::new(path)))
+        Ok((plan, store))
     }
 }
 
 impl ConfigArgs {
-    fn read(&self, by: String, prometheus: Option<Prometheus>) -> Result<Drive, Failure> {
-        let (plan, store) = self.of.read()?;
+    fn read(
+        &self,
+        by: String,
+        prometheus: Option<Prometheus>,
+        of_state: bool,
+    ) -> Result<Drive, Failure> {
+        let (plan, store) = self.of.read(of_state)?;
         Ok(Drive {
             plan,
             store: store.with_journal(self.journal.clone()),
@@ -129,17 +153,27 @@ impl ConfigArgs {
 }
 
 impl AskArgs {
-    pub(super) fn read(&self) -> Result<Drive, Failure> {
+    /// `retry` alone is about another revision than the one in the state.
+    pub(super) fn read(&self, retry: bool) -> Result<Drive, Failure> {
         let by = self.by.clone().or_else(|| std::env::var("USER").ok());
-        self.config
-            .read(by.unwrap_or_else(|| "somebody".to_owned()), None)
+        self.config.read(
+            by.unwrap_or_else(|| "somebody".to_owned()),
+            None,
+            !retry || self.config.of.revision.is_none(),
+        )
     }
 }
 
 impl DriveArgs {
+    /// The plan as it is now.
+    pub(super) fn plan(&self) -> Result<Plan, Failure> {
+        self.config.of.read(false).map(|(plan, _)| plan)
+    }
+
     pub(super) fn read(&self) -> Result<Drive, Failure> {
         let prometheus = Prometheus::new(&self.prometheus, &self.headers)?;
-        self.config.read("coalmine".to_owned(), Some(prometheus))
+        self.config
+            .read("coalmine".to_owned(), Some(prometheus), false)
     }
 }
 

@@ -23,7 +23,7 @@ mod target;
 mod turn;
 
 use crate::args::Format;
-use crate::outcome::{Failure, Outcome};
+use crate::outcome::{Failure, NO, Outcome};
 use args::{AskArgs, DriveArgs};
 use clap::{Args, Subcommand};
 use coalmine_rollout::machine::Ask;
@@ -150,16 +150,25 @@ impl RolloutArgs {
 fn step(args: &StepArgs) -> Result<Outcome, Failure> {
     let drive = args.drive.read()?;
     let done = turn::turn(&drive, None)?;
-    status::told(&drive.plan, &done.state, &done.entries, args.output)
+    let mut outcome = status::told(&drive.plan, &done.state, &done.entries, args.output)?;
+    outcome.talk = run::remark(&drive.plan, &done)?;
+    outcome.code = run::ended(&drive.plan, &done.state);
+    Ok(outcome)
 }
 
+/// A word that was heard is done, whatever the rollout comes to by it.
 fn ask(args: &AskArgs, ask: Ask) -> Result<Outcome, Failure> {
-    let drive = args.read()?;
+    let drive = args.read(ask == Ask::Retry)?;
     let done = turn::turn(&drive, Some(ask))?;
     let mut outcome = status::told(&drive.plan, &done.state, &done.entries, args.output)?;
+    outcome.code = 0;
     if !done.entries.iter().any(|entry| entry.by.is_some()) {
         outcome.talk = format!("nothing to {}\n", word(ask));
+        outcome.code = NO;
     }
+    outcome
+        .talk
+        .extend(done.warning.map(|warning| warning + "\n"));
     Ok(outcome)
 }
 

@@ -27,9 +27,10 @@ impl Prometheus {
         let mut all = HeaderMap::new();
         for header in headers {
             let wrong = || {
-                Failure::refused(format!(
-                    "--prometheus-header `{header}` is no header; write it like 'authorization: Bearer ...'"
-                ))
+                // What was given may be a secret.
+                Failure::refused(
+                    "a --prometheus-header is no header; write it like 'authorization: Bearer ...'",
+                )
             };
             let (name, value) = header.split_once(':').ok_or_else(wrong)?;
             let name: HeaderName = name.trim().parse().map_err(|_| wrong())?;
@@ -67,8 +68,8 @@ impl Prometheus {
 
     async fn answer(&self, question: &str, at: Timestamp) -> Result<Answer, String> {
         let form = form(question, at);
-        let failed =
-            |error: reqwest::Error| format!("Prometheus at {}: {}", self.url, cause(&error));
+        // Its address may hold a password, and this goes into reports.
+        let failed = |error: reqwest::Error| format!("Prometheus: {}", cause(&error.without_url()));
         let reply = self
             .client
             .post(&self.url)
@@ -82,7 +83,7 @@ impl Prometheus {
         let answer = parse(&page);
         // It explains in its own words why a query is none; what stands in front of it does not.
         if !status.is_success() && (answer.is_ok() || status.is_server_error() || !is_json(&page)) {
-            return Err(format!("Prometheus at {} answers {status}", self.url));
+            return Err(format!("Prometheus answers {status}"));
         }
         Ok(answer)
     }

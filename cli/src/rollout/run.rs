@@ -2,12 +2,14 @@
 
 use super::args::DriveArgs;
 use super::status::{code, place, said, second, told};
-use super::turn::turn;
+use super::turn::{Done, turn};
 use super::{UNDERWAY, after};
 use crate::args::Format;
-use crate::outcome::{CANNOT, Failure, Outcome};
+use crate::outcome::{Failure, NO, Outcome};
 use crate::progress;
 use clap::Args;
+use coalmine_rollout::machine::{Phase, State};
+use coalmine_rollout::plan::Plan;
 use std::io::Write;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -35,42 +37,41 @@ pub struct RunArgs {
 }
 
 pub(super) fn run(args: &RunArgs) -> Result<Outcome, Failure> {
-    let drive = args.drive.read()?;
+    let mut drive = args.drive.read()?;
     let every = Duration::from_millis(u64::from(drive.plan.analysis.every)).min(LOOKS_EVERY);
     let begun = Instant::now();
     let spinner = progress::spinner("reading");
     let mut trouble = String::new();
-    let mut turns = 0_u64;
+    let mut first = true;
     loop {
         match turn(&drive, None) {
             Ok(done) => {
-                trouble.clear();
                 for entry in &done.entries {
                     say(&spinner, &format!("{} {}", second(entry.at), said(entry)));
                 }
-                let ended = code(&done.state);
+                let warning = done.warning.clone().unwrap_or_default();
+                complain(&spinner, &mut trouble, &warning);
+                let ended = ended(&drive.plan, &done.state);
                 if ended != UNDERWAY {
                     spinner.finish_and_clear();
-                    return told(&drive.plan, &done.state, &[], Format::Table);
+                    let mut outcome = told(&drive.plan, &done.state, &[], Format::Table)?;
+                    outcome.talk = remark(&drive.plan, &done)?;
+                    outcome.code = ended;
+                    return Ok(outcome);
                 }
                 if let Some(run) = &done.state.run {
                     let holding = run.holding.join("; ");
                     spinner.set_message(format!("{} | {holding}", place(&drive.plan, run)));
                 }
             }
-            // What cannot be done now may be done soon; what is refused stays so.
-            Err(failure) if failure.code == CANNOT && turns > 0 => {
-                if failure.message != trouble {
-                    say(&spinner, &failure.message);
-                    trouble = failure.message;
-                }
-            }
-            Err(failure) => {
+            Err(failure) if first => {
                 spinner.finish_and_clear();
                 return Err(failure);
             }
+            // What cannot be done now, like reading a file that somebody writes, may be done soon.
+            Err(failure) => complain(&spinner, &mut trouble, &failure.message),
         }
-        turns += 1;
+        first = false;
         if args
             .timeout
             .is_some_and(|most| begun.elapsed() >= Duration::from_secs(most))
@@ -83,7 +84,66 @@ pub(super) fn run(args: &RunArgs) -> Result<Outcome, Failure> {
             });
         }
         thread::sleep(every);
+        // A plan that was edited is the plan.
+        match args.drive.plan() {
+            Ok(plan) => drive.plan = plan,
+            Err(failure) => complain(&spinner, &mut trouble, &failure.message),
+        }
     }
+}
+
+/// What the rollout of this plan came to: another revision may have taken its place.
+pub(super) fn ended(plan: &Plan, state: &State) -> i32 {
+    match &state.run {
+        Some(run) if run.salt != plan.salt => NO,
+        _ => code(state),
+    }
+}
+
+/// What there is to say of a rollout that ended before this turn, so that nobody takes an old success
+/// for a new one.
+pub(super) fn remark(plan: &Plan, done: &Done) -> Result<String, Failure> {
+    let warning = done.warning.as_ref().map(|warning| format!("{warning}\n"));
+    let mut talk = warning.unwrap_or_default();
+    let Some(run) = &done.state.run else {
+        return Ok(talk);
+    };
+    if run.salt != plan.salt {
+        let there = run.revision.as_ref().unwrap_or(&run.salt);
+        talk.push_str(&format!(
+            "{there} has taken its place; `retry` rolls it out again\n"
+        ));
+        return Ok(talk);
+    }
+    if run.phase.is_open() || !done.entries.is_empty() {
+        return Ok(talk);
+    }
+    if run.phase == Phase::Promoted && done.in_force.share != run.share {
+        return Err(Failure::refused(format!(
+            "this was promoted before, and now {} has {}: name what is new with --revision, or in the file",
+            plan.variant, done.in_force.share
+        )));
+    }
+    let last = done.state.journal.last();
+    let why = last.map(|entry| format!("{} {}", second(entry.at), said(entry)));
+    talk.push_str(&format!(
+        "it has ended before: {}; name what is new with --revision{}\n",
+        why.unwrap_or_default(),
+        if run.phase == Phase::Promoted {
+            ""
+        } else {
+            ", or `retry` it"
+        }
+    ));
+    Ok(talk)
+}
+
+/// Says what is in the way, once as long as it is the same.
+fn complain(spinner: &indicatif::ProgressBar, said: &mut String, message: &str) {
+    if message != said && !message.is_empty() {
+        say(spinner, message);
+    }
+    message.clone_into(said);
 }
 
 /// A line on standard error, above what is shown of the progress.

@@ -64,7 +64,7 @@ struct Counts {
 }
 
 pub(super) fn status(args: &StatusArgs) -> Result<Outcome, Failure> {
-    let (plan, store) = args.of.read()?;
+    let (plan, store) = args.of.read(true)?;
     let state = store.load(&plan.canary)?;
     told(&plan, &state, &state.journal, args.output)
 }
@@ -86,7 +86,12 @@ pub(super) fn told(
 
 /// What a rollout came to.
 pub(super) fn code(state: &State) -> i32 {
-    match state.run.as_ref().map(|run| run.phase) {
+    let run = state.run.as_ref();
+    // What shall be in force is not yet.
+    if run.is_some_and(|run| !run.phase.is_open() && run.since.is_none()) {
+        return UNDERWAY;
+    }
+    match run.map(|run| run.phase) {
         Some(Phase::Promoted) => 0,
         Some(Phase::RolledBack | Phase::Aborted) => NO,
         Some(Phase::Waiting(_) | Phase::Walking(_)) | None => UNDERWAY,

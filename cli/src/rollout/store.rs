@@ -10,12 +10,20 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Whoever has a turn is done with it by then: Prometheus is not waited for longer.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Whoever has a turn is done with it by then: it asks nobody meanwhile.
+const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The state of the rollout of a canary that is called so, unless somebody says another.
-pub(super) fn default_state(canary: &str) -> PathBuf {
-    PathBuf::from(format!("{canary}.rollout.json"))
+/// The state of the rollout of a canary that is called so, unless somebody says another: beside the
+/// file of the canary, wherever the command is run.
+pub(super) fn default_state(files: &[PathBuf], canary: &str) -> PathBuf {
+    let first = files.first().map(PathBuf::as_path);
+    let folder = match first {
+        Some(first) if first.is_dir() => Some(first),
+        Some(first) => first.parent(),
+        None => None,
+    };
+    let name = format!("{canary}.rollout.json");
+    folder.map_or_else(|| PathBuf::from(&name), |folder| folder.join(&name))
 }
 
 /// The files of a rollout.
@@ -26,6 +34,35 @@ pub(super) struct Store {
 
 /// The right to write the state, until it is dropped or the process ends, however it does.
 pub(super) struct Lock(#[expect(dead_code, reason = "the lock is held while it is open")] File);
+
+/// Waits until nobody else has the lock that this file is.
+pub(super) fn lock(path: &Path) -> Result<Lock, Failure> {
+    let cannot = |error| Failure::cannot(format!("cannot lock {}: {error}", path.display()));
+    // The file stays: who deletes it while another waits for it makes two locks of one.
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)
+        .map_err(cannot)?;
+    let begun = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(Lock(file)),
+            Err(TryLockError::WouldBlock) if begun.elapsed() < PATIENCE => {
+                thread::sleep(Duration::from_millis(20));
+            }
+            Err(TryLockError::WouldBlock) => {
+                return Err(Failure::cannot(format!(
+                    "another coalmine has held {} for {} s; end it, and try again",
+                    path.display(),
+                    PATIENCE.as_secs()
+                )));
+            }
+            Err(TryLockError::Error(error)) => return Err(cannot(error)),
+        }
+    }
+}
 
 impl Store {
     pub(super) fn new(path: PathBuf) -> Self {
@@ -44,39 +81,27 @@ impl Store {
     pub(super) fn lock(&self) -> Result<Lock, Failure> {
         let mut name = self.path.clone().into_os_string();
         name.push(".lock");
-        let path = PathBuf::from(name);
-        let cannot = |error| Failure::cannot(format!("cannot lock {}: {error}", path.display()));
-        // The file stays: who deletes it while another waits for it makes two locks of one.
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .map_err(cannot)?;
-        let begun = Instant::now();
-        loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(Lock(file)),
-                Err(TryLockError::WouldBlock) if begun.elapsed() < PATIENCE => {
-                    thread::sleep(Duration::from_millis(20));
-                }
-                Err(TryLockError::WouldBlock) => {
-                    return Err(Failure::cannot(format!(
-                        "another coalmine has held {} for {} s; end it, and try again",
-                        path.display(),
-                        PATIENCE.as_secs()
-                    )));
-                }
-                Err(TryLockError::Error(error)) => return Err(cannot(error)),
-            }
-        }
+        lock(Path::new(&name))
     }
 
-    /// The state, or that of a canary that was never rolled out.
+    /// Where the state is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The state, or that of a canary that was never rolled out. Where the state was lost the journal
+    /// says which numbers there are.
     pub(super) fn load(&self, canary: &str) -> Result<State, Failure> {
         let text = match fs::read_to_string(&self.path) {
             Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(State::new(canary)),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let mut state = State::new(canary);
+                if let Some(path) = &self.journal {
+                    let last = last_number(path, canary).unwrap_or_default();
+                    state.next_entry = last.saturating_add(1);
+                }
+                return Ok(state);
+            }
             Err(error) => {
                 return Err(Failure::cannot(format!(
                     "cannot read {}: {error}",
@@ -114,7 +139,7 @@ impl Store {
         };
         let cannot =
             |error: String| Failure::cannot(format!("cannot write {}: {error}", path.display()));
-        let last = last_number(path).map_err(|error| cannot(error.to_string()))?;
+        let last = last_number(path, &state.canary).map_err(|error| cannot(error.to_string()))?;
         let new = state.journal.iter().filter(|entry| entry.number > last);
         let mut lines = String::new();
         for entry in new {
@@ -131,8 +156,8 @@ impl Store {
     }
 }
 
-/// The number of the last whole entry of a journal. One that a death has cut in two is ended.
-fn last_number(path: &Path) -> std::io::Result<u64> {
+/// The number of the last whole entry of a canary in a journal. One that a death has cut in two is ended.
+fn last_number(path: &Path, canary: &str) -> std::io::Result<u64> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
@@ -146,7 +171,8 @@ fn last_number(path: &Path) -> std::io::Result<u64> {
     }
     let number = |line: &str| {
         let value: serde_json::Value = serde_json::from_str(line).ok()?;
-        value.get("number")?.as_u64()
+        let its = value.get("canary")?.as_str()? == canary;
+        its.then(|| value.get("number")?.as_u64())?
     };
     Ok(text.lines().rev().find_map(number).unwrap_or_default())
 }

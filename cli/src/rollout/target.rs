@@ -1,5 +1,6 @@
 //! The config that proxies read, on disk: the share in it is what a rollout changes.
 
+use super::store::lock;
 use crate::outcome::Failure;
 use crate::replace::replace;
 use coalmine_manifests::envoy::{plugin_config, with_plugin_config};
@@ -7,6 +8,9 @@ use coalmine_rollout::config::{InForce, in_force, with};
 use coalmine_rollout::plan::Plan;
 use std::fs;
 use std::path::PathBuf;
+
+/// So often a file is written that somebody else writes too.
+const TRIES: usize = 3;
 
 /// A file that proxies read.
 pub(super) struct Target {
@@ -22,15 +26,29 @@ impl Target {
     pub(super) fn found(&self, plan: &Plan) -> Result<InForce, Failure> {
         let text = self.read()?;
         let config = self.config(&text)?;
-        in_force(&config, &plan.canary, &plan.variant).map_err(|wrong| self.refused(&wrong))
+        in_force(&config, plan).map_err(|wrong| self.refused(&wrong))
     }
 
-    /// Puts something else in force, by an atomic rename.
+    /// Puts something else in force, by an atomic rename. Other canaries are in the file as well: who
+    /// rolls out one of them waits, and what somebody else has written meanwhile is written again.
     pub(super) fn apply(&self, plan: &Plan, wanted: &InForce) -> Result<(), Failure> {
+        let _lock = lock(&self.lock_file())?;
+        for _ in 0..TRIES {
+            self.write(plan, wanted)?;
+            if self.found(plan)? == *wanted {
+                return Ok(());
+            }
+        }
+        Err(Failure::cannot(format!(
+            "{} is written by somebody else all the time; end that, and try again",
+            self.path.display()
+        )))
+    }
+
+    fn write(&self, plan: &Plan, wanted: &InForce) -> Result<(), Failure> {
         let text = self.read()?;
         let old = self.config(&text)?;
-        let config = with(&old, &plan.canary, &plan.variant, wanted)
-            .map_err(|wrong| self.refused(&wrong))?;
+        let config = with(&old, plan, wanted).map_err(|wrong| self.refused(&wrong))?;
         let text = match is_discovery(&text) {
             true => with_plugin_config(&text, &config)
                 .map_err(|wrong| Failure::refused(format!("{} {wrong}", self.path.display())))?,
@@ -40,6 +58,14 @@ impl Target {
             Failure::cannot(format!("cannot write {}: {error}", self.path.display()))
         })?;
         Ok(())
+    }
+
+    /// Beside the file itself, whatever links lead to it.
+    fn lock_file(&self) -> PathBuf {
+        let path = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
+        let mut name = path.into_os_string();
+        name.push(".lock");
+        PathBuf::from(name)
     }
 
     fn read(&self) -> Result<String, Failure> {

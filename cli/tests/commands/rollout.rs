@@ -90,13 +90,17 @@ fn what_cannot_be_is_told_with_what_to_do() {
         "without requests a rollout holds",
     );
     folder.check(
-        "approve shop.yaml --config nowhere.json",
+        "step shop.yaml --config nowhere.json --prometheus http://127.0.0.1:9",
         3,
         "make it with `coalmine render envoy`",
     );
-    folder.check("approve shop.yaml --config broken.json", 2, "broken.json");
     folder.check(
-        "approve other.yaml --config plugin.json",
+        "step shop.yaml --config broken.json --prometheus http://127.0.0.1:9",
+        2,
+        "broken.json",
+    );
+    folder.check(
+        "step other.yaml --config plugin.json --prometheus http://127.0.0.1:9",
         2,
         "canary carts is not in the config",
     );
@@ -115,6 +119,9 @@ fn what_cannot_be_is_told_with_what_to_do() {
     folder.check("report shop.yaml", 0, "It has not begun.");
 }
 
+/// Nobody answers there.
+const AWAY: &str = "--prometheus http://127.0.0.1:9";
+
 #[test]
 fn people_have_the_last_word_in_either_form() {
     for config in ["run/xds/coalmine.json", "plugin.json"] {
@@ -131,17 +138,30 @@ fn people_have_the_last_word_in_either_form() {
             let shares = format!("\"shares\":{{\"canary\":\"{share}\"}}");
             assert!(config.contains(&shares), "{share}: {config}");
         };
-        say("resume", 4, "nothing to resume: it is not paused");
-        say("approve", 4, "ada has approved 10%");
+        say(
+            "approve",
+            2,
+            "no rollout has begun that shop.rollout.json knows of",
+        );
+        folder.check(
+            &format!("step shop.yaml --journal log --config {config} {AWAY}"),
+            4,
+            "waiting, step 1 of 2",
+        );
+        say("resume", 1, "nothing to resume: it is not paused");
+        say("approve", 0, "ada has approved 10%");
         shared("10%");
-        say("approve", 4, "nothing to approve: no step waits for it");
-        say("pause", 4, "ada has paused it");
+        say("approve", 1, "nothing to approve: no step waits for it");
+        say("pause", 0, "ada has paused it");
+        shared("10%");
         say("promote", 0, "promoted by ada: 100%");
         shared("100%");
-        say("abort", 1, "aborted by ada");
+        folder.check("status shop.yaml", 0, "promoted");
+        say("abort", 0, "aborted by ada");
         shared("0%");
+        folder.check("status shop.yaml", 1, "aborted");
         say("abort", 1, "nothing to abort: it has ended");
-        say("retry", 4, "ada tries it again");
+        say("retry", 0, "ada tries it again");
         let numbers: Vec<u64> = folder
             .read("log")
             .lines()
@@ -161,24 +181,86 @@ fn people_have_the_last_word_in_either_form() {
     }
 }
 
-/// Another revision draws others, and one that was aborted is not tried again by itself.
+/// What people say is about the rollout that there is; another revision draws others, and what was
+/// aborted or lost its place does not come back by itself.
 #[test]
 fn revisions_have_their_own_users() {
     let folder = Folder::new();
+    let step = |revision: &str, code, says: &str| {
+        let words = format!("step shop.yaml --revision {revision} --config plugin.json {AWAY}");
+        folder.check(&words, code, says);
+    };
     let say = |words: &str, code, says: &str| {
         folder.check(&format!("{words} --config plugin.json"), code, says);
     };
-    say("approve shop.yaml --revision v2", 4, "has approved 10%");
+    step("v2", 4, "waiting");
+    say("approve shop.yaml", 0, "has approved 10%");
     assert!(folder.read("plugin.json").contains("\"salt\":\"shop@v2\""));
-    say("abort shop.yaml --revision v2", 1, "aborted");
-    say("approve shop.yaml --revision v3", 4, "has approved 10%");
-    assert!(folder.read("plugin.json").contains("\"salt\":\"shop@v3\""));
     say(
-        "approve shop.yaml --revision v2",
-        1,
-        "refused: this revision failed at",
+        "abort shop.yaml --revision v3",
+        2,
+        "revision v2 is rolled out, not v3",
     );
+    say("abort shop.yaml", 0, "aborted");
+    step("v2", 1, "it has ended before");
+    step("v3", 4, "waiting");
+    say("approve shop.yaml", 0, "has approved 10%");
+    assert!(folder.read("plugin.json").contains("\"salt\":\"shop@v3\""));
+    step("v4", 4, "v4 takes the place of v3");
+    step("v3", 1, "v4 has taken its place");
+    step("v2", 1, "v4 has taken its place");
+    say("promote shop.yaml", 0, "promoted");
+    step("v3", 1, "refused: this revision failed at");
     assert!(folder.read("plugin.json").contains("\"canary\":\"0%\""));
+    say("retry shop.yaml --revision v2", 0, "tries it again");
+}
+
+/// An old success is not taken for a new one.
+#[test]
+fn what_was_promoted_before_says_so() {
+    let folder = Folder::new();
+    let step = format!("step shop.yaml --config plugin.json {AWAY}");
+    folder.check(&step, 4, "waiting");
+    folder.check("promote shop.yaml --config plugin.json", 0, "promoted");
+    folder.check(&step, 0, "it has ended before");
+    let config = folder.read("plugin.json").replace("100%", "0%");
+    folder.write("plugin.json", &config);
+    folder.check(&step, 2, "name what is new with --revision");
+}
+
+/// Wherever it is run, the state is beside the canary's file.
+#[test]
+fn the_state_is_where_the_canary_is() {
+    let folder = Folder::new();
+    let step = format!("step shop.yaml --config plugin.json {AWAY}");
+    folder.check(&step, 4, "waiting");
+    let elsewhere = tempfile::tempdir().unwrap();
+    let path = folder.0.path().display();
+    let words = [
+        "rollout",
+        "approve",
+        &format!("{path}/shop.yaml"),
+        "--config",
+        &format!("{path}/plugin.json"),
+    ]
+    .map(str::to_owned);
+    let ran = run(command().args(words).current_dir(elsewhere.path()), "");
+    assert_eq!(ran.code, 0, "{ran}");
+}
+
+/// The config that proxies read may be of an older file.
+#[test]
+fn a_config_of_another_file_is_refused() {
+    let folder = Folder::new();
+    folder.write(
+        "shop.yaml",
+        &CANARY.replace("evidence: {}", "evidence: {slowerThan: [1s]}"),
+    );
+    folder.check(
+        &format!("step shop.yaml --config plugin.json {AWAY}"),
+        2,
+        "has other bounds for slow responses in the config that proxies read than in its file: render it again",
+    );
 }
 
 /// A journal that a death has cut short goes on with whole lines.
@@ -186,15 +268,20 @@ fn revisions_have_their_own_users() {
 fn a_journal_that_was_cut_is_mended() {
     let folder = Folder::new();
     folder.check(
-        "approve shop.yaml --config plugin.json --journal log",
+        &format!("step shop.yaml --config plugin.json --journal log {AWAY}"),
         4,
+        "waiting",
+    );
+    folder.check(
+        "approve shop.yaml --config plugin.json --journal log",
+        0,
         "approved",
     );
     let text = folder.read("log");
     folder.write("log", &text[..text.len() - 20]);
     folder.check(
         "pause shop.yaml --config plugin.json --journal log",
-        4,
+        0,
         "paused",
     );
     let text = folder.read("log");

@@ -14,7 +14,7 @@ const KILLS: u64 = 50;
 
 #[test]
 fn it_ends_right_whatever_dies() {
-    let mut setting = Setting::new();
+    let mut setting = Setting::slow();
     let healthy = Version { errors: 5, slow: 0 };
     let load = setting.load(healthy, healthy);
     let begun = Instant::now();
@@ -30,7 +30,7 @@ fn it_ends_right_whatever_dies() {
         seed = seed
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
-        thread::sleep(Duration::from_millis(5 + (seed >> 33) % 500));
+        thread::sleep(Duration::from_millis(5 + (seed >> 33) % 800));
         child.kill().unwrap();
         let status = child.wait().unwrap();
         assert_eq!(
@@ -51,6 +51,8 @@ fn it_ends_right_whatever_dies() {
         begun.elapsed(),
         setting.share()
     );
+    // Some died over a step.
+    assert_ne!(setting.share(), "10%");
     let ran = setting.rollout(&["run", "--timeout", "90"]);
     eprintln!("{}", ran.stderr);
     assert_eq!(ran.code, 0, "{ran:?}");
@@ -90,14 +92,13 @@ fn an_abort_needs_nobody() {
     setting.prometheus = None;
     let step = setting.rollout(&["step"]);
     assert_eq!(step.code, 4, "{step:?}");
-    thread::sleep(Duration::from_millis(600));
+    thread::sleep(Duration::from_millis(1100));
     let step = setting.rollout(&["step"]);
     assert!(
-        step.stdout
-            .contains("evidence cannot be read: Prometheus at"),
+        step.stdout.contains("evidence cannot be read: Prometheus:"),
         "{step:?}"
     );
-    assert_eq!(setting.rollout(&["abort"]).code, 1);
+    assert_eq!(setting.rollout(&["abort"]).code, 0);
     assert_eq!(setting.share(), "0%");
     let report = load.stop();
     assert_eq!(report.failures().len(), 0, "{:?}", report.failures());

@@ -46,7 +46,7 @@ spec:
       - {share: 10%, for: 2s, minRequests: 200}
       - {share: 30%, for: 2s, minRequests: 500}
       - {share: 50%, for: 2s, minRequests: 1000}
-    analysis: {every: 500ms}
+    analysis: {every: 500ms, delay: 500ms}
 ";
 
 /// What a version does, of a thousand requests so many.
@@ -85,7 +85,12 @@ impl Setting {
 
     /// Who tells somebody after two seconds that it is held.
     pub(crate) fn impatient() -> Self {
-        Self::of(&CANARY.replace("every: 500ms", "every: 500ms, alertAfter: 2s"))
+        Self::of(&CANARY.replace("every: 500ms,", "every: 500ms, alertAfter: 2s,"))
+    }
+
+    /// Whose steps take long enough to be killed in.
+    pub(crate) fn slow() -> Self {
+        Self::of(&CANARY.replace("for: 2s", "for: 7s"))
     }
 
     fn of(canary: &str) -> Self {

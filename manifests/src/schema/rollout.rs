@@ -71,6 +71,13 @@ fn analysis() -> Schema {
             length().usually("30s").about("How often evidence is read."),
         ),
         (
+            "delay",
+            length().usually("5s").about(
+                "How long after the fact Prometheus has all that was counted: scrapes that are slow, and \
+                 samples that are written from afar.",
+            ),
+        ),
+        (
             "tolerance",
             share().usually("10%").about(
                 "How much more often than the control cohort the variant may fail, as a part of that rate, \
@@ -81,7 +88,7 @@ fn analysis() -> Schema {
             "falseRollback",
             share().usually("1%").about(
                 "In how many rollouts of a variant that is as good as the default a rollback is accepted, \
-                 over the whole of the rollout and all checks together. At most 10%.",
+                 over the whole of the rollout and all comparisons together. At most 10%.",
             ),
         ),
         ("limit", limit()),

@@ -56,6 +56,9 @@ pub enum Verdict {
     TooLittle,
 }
 
+/// By so many standard deviations a rate is above what is tolerated, if requests were independent.
+const CLEARLY: f64 = 3.0;
+
 /// How two rates compare, and whether their difference matters.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Compared {
@@ -106,6 +109,21 @@ impl Verdict {
 // === impl Compared ===
 
 impl Compared {
+    /// The same, where a rate that only seems to matter does not count: what was added since a step
+    /// began may be one reading, and the difference may have crossed long before it.
+    pub(crate) fn clearly(canary: Sum, control: Sum, matters_from: f64) -> Self {
+        let compared = Self::rates(canary, control, matters_from);
+        let scatter = |sum: Sum| (sum.bad.max(1) as f64).sqrt() / (sum.requests.max(1) as f64);
+        let (Some(rate), Some(control_rate)) = (canary.rate(), control.rate()) else {
+            return compared;
+        };
+        let noise = scatter(canary).hypot(matters_from * scatter(control));
+        Self {
+            matters: compared.matters && rate - matters_from * control_rate > CLEARLY * noise,
+            ..compared
+        }
+    }
+
     /// The rate of `canary` in units of that of `control`.
     pub(crate) fn rates(canary: Sum, control: Sum, matters_from: f64) -> Self {
         let (Some(canary), Some(control)) = (canary.rate(), control.rate()) else {

@@ -65,9 +65,10 @@ impl Sequential {
         let bad = canary.plus(control).bad;
         let allowed = self.spending.allowed(bounds.alpha, bad, ENOUGH);
         let crossing = self.orbit.look(&parts, Side::Canary, allowed);
-        let compare = |canary, control| Compared::rates(canary, control, bounds.matters_from);
-        let whole = compare(canary, control);
-        let step = step.map(|step| compare(step.canary_sum(), step.control_sum()));
+        let whole = Compared::rates(canary, control, bounds.matters_from);
+        let step = step.map(|step| {
+            Compared::clearly(step.canary_sum(), step.control_sum(), bounds.matters_from)
+        });
         let matters = whole.matters || step.is_some_and(|step| step.matters);
         Look {
             verdict: Verdict::of(crossing.crossed, matters, crossing.possible),

@@ -46,8 +46,16 @@ pub enum Ask {
 /// What has been counted from one moment to another.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reading {
+    /// From when on; not at all if it only says where the next one begins.
+    pub from: Option<Timestamp>,
     /// Up to when, in Prometheus' time: the next reading begins here.
     pub until: Option<Timestamp>,
+    /// When a proxy was last seen to have counted, or a query to have answered.
+    pub sampled: Option<Timestamp>,
+    /// The variant's requests that it served itself, and its failed ones.
+    pub served: Tally,
+    /// The variant's requests that the default served, because a guard held it back.
+    pub diverted: u64,
     /// By the filter: the variant's requests and its failed ones, by slice.
     pub canary: [Tally; SLICES],
     /// The same of the control cohort.

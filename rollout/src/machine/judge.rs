@@ -28,15 +28,31 @@ impl Turn<'_> {
         if !run.phase.is_open() {
             return;
         }
+        // What could not be read of one source would be missed by it for ever.
+        if let Some((name, why)) = reading.silent.first_key_value() {
+            return self.not_read(format!("{name}: {why}"));
+        }
+        run.unread = None;
         run.read_until = reading.until.or(run.read_until);
-        let silent = reading.silent.first_key_value();
-        run.unread = silent.map(|(name, why)| format!("{name}: {why}"));
+        run.sampled = reading.sampled.or(run.sampled);
+        let Some(from) = reading.from else {
+            return self.go_on();
+        };
+        if run.counts_from.is_none_or(|counts| from < counts) {
+            return self.go_on();
+        }
+        run.diverted = reading.diverted;
         let compared = run.share.millionths() <= HALF;
-        if Evidence::requests(reading, plan, compared) > 0 {
+        let of_step = run.since.is_some_and(|since| from >= since);
+        let new = Evidence::requests(reading, plan, compared);
+        if of_step {
+            run.evidence.requests_of_step = run.evidence.requests_of_step.saturating_add(new);
+        }
+        let findings = run.evidence.add(reading, plan, compared, now);
+        if new > 0 && run.diverted == 0 && run.evidence.doubts(plan).is_empty() {
             run.moved = now;
             run.alerted = false;
         }
-        let findings = run.evidence.add(reading, plan, compared, now);
         run.history.keep(now, run.share, &run.evidence);
         match findings {
             Some(findings) => {
@@ -88,9 +104,6 @@ impl Evidence {
         compared: bool,
         now: Timestamp,
     ) -> Option<Vec<Finding>> {
-        self.requests_of_step = self
-            .requests_of_step
-            .saturating_add(Self::requests(reading, plan, compared));
         let settings = plan.settings();
         let mut harm = Vec::new();
         if compared && plan.counted {
@@ -131,17 +144,23 @@ impl Evidence {
     /// Whether too many of the variant's latest responses failed, whatever the control cohort does.
     fn over_limit(&mut self, reading: &Reading, plan: &Plan, now: Timestamp) -> Option<Finding> {
         let limit = &plan.analysis.limit;
-        let canary = match plan.counted {
-            true => sum(&reading.canary),
-            false => return None,
-        };
-        self.recent.push(Recent {
-            at: now,
-            tally: canary,
-        });
+        if !plan.counted {
+            return None;
+        }
+        // A window of days has no more of them than one of minutes.
+        let apart = i64::from(limit.window) / 60;
+        match self.recent.last_mut() {
+            Some(last) if (0..apart).contains(&between(last.at, now)) => {
+                last.tally = last.tally.plus(reading.served);
+            }
+            _ => self.recent.push(Recent {
+                at: now,
+                tally: reading.served,
+            }),
+        }
         let window = i64::from(limit.window);
         self.recent
-            .retain(|recent| between(recent.at, now) < window);
+            .retain(|recent| (0..window).contains(&between(recent.at, now)));
         let all = self
             .recent
             .iter()

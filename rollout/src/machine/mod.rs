@@ -30,7 +30,7 @@ pub mod state;
 mod walk;
 
 pub use event::{Ask, Command, Event, Reading};
-pub use state::{Phase, Run, State};
+pub use state::{Failed, Phase, Run, State};
 
 use crate::config::InForce;
 use crate::journal::{Entry, Finding, Kind};
@@ -46,20 +46,15 @@ pub fn step(plan: &Plan, state: State, now: Timestamp, event: Event) -> (State, 
         now,
         commands: Vec::new(),
     };
-    let again = matches!(
-        event,
-        Event::Asked {
-            ask: Ask::Retry,
-            ..
-        }
-    );
-    turn.begin_if_new(again);
     match event {
-        Event::Tick => turn.go_on(),
-        Event::InForce(found) => turn.in_force(&found),
-        Event::Read(reading) => turn.read(&reading),
-        Event::NotRead(why) => turn.not_read(why),
         Event::Asked { ask, by } => turn.asked(ask, by),
+        event if turn.begin_if_new() => match event {
+            Event::InForce(found) => turn.in_force(&found),
+            Event::Read(reading) => turn.read(&reading),
+            Event::NotRead(why) => turn.not_read(why),
+            Event::Tick | Event::Asked { .. } => turn.go_on(),
+        },
+        _ => {}
     }
     (turn.state, turn.commands)
 }
@@ -74,36 +69,69 @@ struct Turn<'p> {
 
 impl Turn<'_> {
     /// A revision that is not the one in the state begins from the first step, whatever the other
-    /// was at; one that failed does not. A plan that was changed takes the walk where it is.
-    fn begin_if_new(&mut self, again: bool) {
-        match &self.state.run {
-            Some(run) if run.salt == self.plan.salt => return self.seat(),
-            Some(run) if run.phase.is_open() => {
-                let old = run.revision.clone().unwrap_or_else(|| run.salt.clone());
-                self.record(
-                    Kind::Superseded,
-                    format!("another revision takes the place of {old}"),
-                    None,
-                    Vec::new(),
-                );
+    /// was at; one that failed, or that another has taken the place of, does not. A plan that was
+    /// changed takes the walk where it is. Whether there is a rollout of this plan then.
+    fn begin_if_new(&mut self) -> bool {
+        let open = match &self.state.run {
+            Some(run) if run.salt == self.plan.salt => {
+                self.seat();
+                return true;
             }
-            _ => {}
+            Some(run) => run.phase.is_open(),
+            None => false,
+        };
+        let Some(failed) = self.state.failed(&self.plan.salt) else {
+            self.supersede();
+            self.begin(None);
+            return true;
+        };
+        // Whoever still drives what was superseded has no say in what took its place.
+        if open {
+            return false;
         }
-        if let Some(failed) = self.state.failed(&self.plan.salt)
-            && !again
-        {
-            let message = format!("this revision failed at {}: {}", failed.at, failed.why);
-            self.state.run = Some(Run::closed(self.plan, self.now));
-            self.apply();
-            self.record(Kind::Refused, message, None, Vec::new());
+        let message = format!("this revision failed at {}: {}", failed.at, failed.why);
+        self.state.run = Some(Run::closed(self.plan, self.now));
+        self.apply();
+        self.record(Kind::Refused, message, None, Vec::new());
+        true
+    }
+
+    /// Ends the rollout of another revision, for good: two that are driven at once would take turns.
+    fn supersede(&mut self) {
+        let Some(run) = &self.state.run else { return };
+        if !run.phase.is_open() || run.salt == self.plan.salt {
             return;
         }
-        self.begin();
+        let name = |revision: &Option<String>, salt: &String| {
+            revision.clone().unwrap_or_else(|| salt.clone())
+        };
+        let old = name(&run.revision, &run.salt);
+        let new = name(&self.plan.revision, &self.plan.salt);
+        let failed = Failed {
+            salt: run.salt.clone(),
+            at: self.now,
+            why: format!("{new} took its place"),
+        };
+        self.state.fail(failed);
+        self.record(
+            Kind::Superseded,
+            format!("{new} takes the place of {old}"),
+            None,
+            Vec::new(),
+        );
     }
 
     /// The first step, or the wait for it.
-    fn begin(&mut self) {
+    fn begin(&mut self, again: Option<String>) {
         self.state.run = Some(Run::new(self.plan, self.now));
+        if let Some(by) = again {
+            self.record(
+                Kind::Retried,
+                format!("{by} tries it again"),
+                Some(by),
+                Vec::new(),
+            );
+        }
         let steps = self.plan.steps.len();
         let message = format!("begins, with {steps} steps to everyone");
         self.record(Kind::Began, message, None, Vec::new());
@@ -122,6 +150,7 @@ impl Turn<'_> {
     fn record(&mut self, kind: Kind, message: String, by: Option<String>, findings: Vec<Finding>) {
         let run = self.state.run.as_ref();
         let entry = Entry {
+            canary: self.plan.canary.clone(),
             number: self.state.next_entry,
             at: self.now,
             kind,
@@ -135,28 +164,47 @@ impl Turn<'_> {
         self.commands.push(Command::Record(Box::new(entry)));
     }
 
-    /// What is in force, as whoever drives the machine has found it.
+    /// What is in force, as whoever drives the machine has found it. No step follows from it alone:
+    /// whoever found it may go on to say what somebody wants, or what was counted.
     fn in_force(&mut self, found: &InForce) {
+        let now = self.now;
         let Some(run) = &mut self.state.run else {
             return;
         };
-        if found.share == run.share && found.salt == run.salt {
-            if run.since.is_none() {
-                run.since = Some(self.now);
+        // Nobody is drawn by a salt that gives nothing.
+        let nobody = found.share == Share::NONE && run.share == Share::NONE;
+        if nobody || (found.share == run.share && found.salt == run.salt) {
+            // A clock that was put back has not been in the future.
+            let since = run.since.filter(|since| *since <= now);
+            run.since = Some(since.unwrap_or(now));
+            if run.share != Share::NONE {
+                let settled = now
+                    .unix_millis()
+                    .saturating_add(i64::from(self.plan.analysis.every));
+                run.counts_from
+                    .get_or_insert(Timestamp::from_unix_millis(settled));
             }
-            return self.go_on();
+            return;
         }
         // Whoever has promoted a variant goes on to make it the default, with another config.
         if run.phase == Phase::Promoted && run.since.is_some() {
             return;
         }
-        // Nobody is drawn by a salt that gives nothing.
-        if found.share == Share::NONE && run.share == Share::NONE {
-            run.since.get_or_insert(self.now);
-            return self.go_on();
-        }
         // Before it was ever as it shall be, the change is merely still to be made.
         let drifted = run.since.take().is_some();
+        let lowered = found.share < run.share;
+        if drifted && lowered && run.phase.is_open() {
+            let message = format!(
+                "{} is in force, where {} was: somebody has lowered it, so it is paused; resume puts it back",
+                found.share, run.share
+            );
+            run.paused = Some("whoever lowered the share".to_owned());
+            self.record(Kind::Drifted, message, None, Vec::new());
+            return;
+        }
+        if lowered && run.paused.is_some() {
+            return;
+        }
         if drifted {
             let message = format!(
                 "{} was in force, put there by somebody else; {} is put back",

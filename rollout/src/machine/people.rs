@@ -6,7 +6,16 @@ use crate::journal::{Finding, Kind};
 use coalmine::bucket::Share;
 
 impl Turn<'_> {
+    /// What somebody says is about the rollout that there is: no word but `retry` begins one.
     pub(super) fn asked(&mut self, ask: Ask, by: String) {
+        if ask == Ask::Retry {
+            return self.retry(by);
+        }
+        let run = self.state.run.as_ref();
+        if run.is_none_or(|run| run.salt != self.plan.salt) {
+            return;
+        }
+        self.seat();
         match ask {
             Ask::Approve => self.approve(by),
             Ask::Pause => self.pause(by),
@@ -28,10 +37,10 @@ impl Turn<'_> {
         let Some(step) = self.plan.steps.get(index) else {
             return;
         };
-        if !step.approve || run.approved {
+        if !step.approve || run.approved == Some(step.share) {
             return;
         }
-        run.approved = true;
+        run.approved = Some(step.share);
         run.moved = self.now;
         run.alerted = false;
         let message = format!("{by} has approved {}", step.share);
@@ -67,12 +76,16 @@ impl Turn<'_> {
         }
         run.moved = self.now;
         run.alerted = false;
+        let puts_back = run.since.is_none();
         self.record(
             Kind::Resumed,
             format!("{by} lets it go on"),
             Some(by),
             Vec::new(),
         );
+        if puts_back {
+            self.apply();
+        }
         self.go_on();
     }
 
@@ -94,15 +107,13 @@ impl Turn<'_> {
 
     /// A revision that failed begins again, with new evidence.
     fn retry(&mut self, by: String) {
-        let phase = self.state.run.as_ref().map(|run| run.phase);
-        if !matches!(phase, Some(Phase::RolledBack | Phase::Aborted)) {
+        let salt = &self.plan.salt;
+        if self.state.failed(salt).is_none() {
             return;
         }
-        let salt = &self.plan.salt;
         self.state.failed.retain(|failed| failed.salt != *salt);
-        let message = format!("{by} tries it again");
-        self.record(Kind::Retried, message, Some(by), Vec::new());
-        self.begin();
+        self.supersede();
+        self.begin(Some(by));
     }
 
     /// Ends the rollout with the variant given to nobody.

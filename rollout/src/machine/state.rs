@@ -71,14 +71,28 @@ pub struct Run {
     pub since: Option<Timestamp>,
     /// Who has stopped it, if somebody has.
     pub paused: Option<String>,
-    /// Whether somebody has approved the step that it waits for.
-    #[serde(default)]
-    pub approved: bool,
+    /// The share that somebody has approved.
+    #[serde(
+        default,
+        with = "text::maybe_share",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub approved: Option<Share>,
     /// Why it does not take a step, for people.
     pub holding: Vec<String>,
     /// Up to when evidence was read.
     #[serde(with = "text::maybe_time")]
     pub read_until: Option<Timestamp>,
+    /// From when on what is counted is of this rollout: what is under way when it begins is of
+    /// another.
+    #[serde(with = "text::maybe_time")]
+    pub counts_from: Option<Timestamp>,
+    /// When proxies were last seen to have counted.
+    #[serde(with = "text::maybe_time")]
+    pub sampled: Option<Timestamp>,
+    /// How many of the variant's requests others served in the last reading.
+    #[serde(default)]
+    pub diverted: u64,
     /// Why the last reading failed, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unread: Option<String>,
@@ -236,9 +250,12 @@ impl Run {
             share: Share::NONE,
             since: None,
             paused: None,
-            approved: false,
+            approved: None,
             holding: Vec::new(),
             read_until: None,
+            counts_from: None,
+            sampled: None,
+            diverted: 0,
             unread: None,
             moved: now,
             alerted: false,

@@ -8,6 +8,9 @@ use coalmine::bucket::Share;
 /// Evidence older than so many times the usual distance between readings is not fresh.
 const FRESH: i64 = 3;
 
+/// And in any case not before this, in milliseconds: Prometheus reads proxies every minute at most.
+const SCRAPES: i64 = 90_000;
+
 impl Turn<'_> {
     /// A step is next; it is taken at once if nothing is in its way.
     pub(super) fn enter(&mut self, index: usize) {
@@ -15,7 +18,7 @@ impl Turn<'_> {
             return;
         };
         run.phase = Phase::Waiting(index);
-        run.approved = false;
+        run.approved = None;
         if let Some(step) = self.plan.steps.get(index)
             && step.approve
         {
@@ -89,7 +92,7 @@ impl Turn<'_> {
             run.share = share;
             run.since = None;
         }
-        run.approved = false;
+        run.approved = None;
         run.evidence.begin_step();
         let message = format!("the plan was changed; it goes on from {share}");
         self.record(Kind::Replanned, message, None, Vec::new());
@@ -159,7 +162,7 @@ impl Turn<'_> {
         };
         if let Some(step) = self.plan.steps.get(index)
             && step.approve
-            && !run.approved
+            && run.approved != Some(step.share)
         {
             holding.push(format!("{} needs an approval", step.share));
         }
@@ -189,12 +192,21 @@ impl Turn<'_> {
             return vec![format!("{} is not in force yet", run.share)];
         };
         let most = i64::from(self.plan.analysis.every).saturating_mul(FRESH);
+        let most = most.max(SCRAPES);
         let mut wanting = run.evidence.doubts(self.plan);
-        match (&run.unread, run.read_until) {
+        if run.diverted > 0 {
+            wanting.push(format!(
+                "a guard holds {} back: {} of its requests went to another",
+                self.plan.variant, run.diverted
+            ));
+        }
+        match (&run.unread, run.sampled) {
             (Some(why), _) => wanting.push(format!("evidence cannot be read: {why}")),
             // What was counted before the share was in force says nothing of it.
-            (None, Some(until)) if until >= since && between(until, self.now) <= most => {}
-            (None, Some(_)) => wanting.push("there is no fresh evidence".to_owned()),
+            (None, Some(at)) if at >= since && (0..=most).contains(&between(at, self.now)) => {}
+            (None, Some(at)) => {
+                wanting.push(format!("there is no fresh evidence: the last is of {at}"))
+            }
             (None, None) => wanting.push("there is no evidence yet".to_owned()),
         }
         wanting

@@ -3,6 +3,7 @@
 use super::{Answer, Sample, Slower};
 use crate::evidence::{SLICES, Tally};
 use crate::machine::Reading;
+use coalmine::Timestamp;
 use coalmine::arm::Arm;
 use coalmine::metrics::Metric;
 use std::collections::{BTreeMap, BTreeSet};
@@ -70,8 +71,15 @@ fn place(variant: &str, labels: &BTreeMap<String, String>, new: u64, reading: &m
             } else {
                 0
             };
+            let new = Tally { requests: new, bad };
             if let Some(tally) = arm.get_mut(slice) {
-                *tally = tally.plus(Tally { requests: new, bad });
+                *tally = tally.plus(new);
+            }
+            // Whoever a guard sends elsewhere stays in the arm, or the arms would not be alike.
+            if of_canary && label("served") == variant {
+                reading.served = reading.served.plus(new);
+            } else if of_canary {
+                reading.diverted = reading.diverted.saturating_add(new.requests);
             }
         }
         name if name == Metric::SlowResponses.name() => {
@@ -106,19 +114,28 @@ fn proxy(labels: &BTreeMap<String, String>) -> Vec<(&str, &str)> {
         .collect()
 }
 
-/// A query that comes to one number: what it has grown by. A sum that fell lost a proxy.
+/// A query that comes to one number: what it has grown by. A sum that fell lost a proxy, and one that
+/// was not there before begins with what it has.
 pub(super) fn one(before: &Answer, now: &Answer) -> Result<u64, String> {
     let value = |answer: &Answer| match answer.as_ref().map_err(Clone::clone)?.as_slice() {
         [sample] if is_count(sample.value) => Ok(sample.value),
         [sample] => Err(format!("it gives {}, which is no count", sample.value)),
-        // Nothing was counted yet.
-        [] => Ok(0.0),
+        // Nothing is known of it, which is not the same as nothing.
+        [] => Ok(f64::NAN),
         several => Err(format!(
             "it gives {} series; put sum(...) around it",
             several.len()
         )),
     };
-    Ok(rounded((value(now)? - value(before)?).max(0.0)))
+    let grown = value(now)? - value(before)?;
+    Ok(if grown > 0.0 { rounded(grown) } else { 0 })
+}
+
+/// The time that a query for the last sample gives, in seconds.
+pub(super) fn time(answer: &[Sample]) -> Option<Timestamp> {
+    let seconds = answer.first().map(|sample| sample.value)?;
+    let millis = seconds * 1000.0;
+    is_count(millis).then(|| Timestamp::from_unix_millis(millis as i64))
 }
 
 fn is_count(value: f64) -> bool {

@@ -29,12 +29,17 @@ use std::collections::BTreeMap;
 /// For so long the last scrape of a proxy stands for those that are missing.
 pub const LOOK_BACK: &str = "15m";
 
-/// What to ask Prometheus, at both moments: the filter's counters first if the canary has evidence,
-/// then four counts for each query.
+/// What to ask Prometheus, at both moments: if the canary has evidence the filter's counters first,
+/// and when they were last read; then four counts for each query.
 pub fn questions(plan: &Plan) -> Vec<String> {
     let mut questions = Vec::new();
     if plan.counted {
         questions.push(of_filter(plan));
+        questions.push(format!(
+            r#"max(timestamp({}{{canary="{}"}}))"#,
+            Metric::Decisions.name(),
+            quoted(&plan.canary)
+        ));
     }
     for query in &plan.analysis.queries {
         for ratio in [&query.canary, &query.control] {
@@ -48,15 +53,26 @@ pub fn questions(plan: &Plan) -> Vec<String> {
 fn of_filter(plan: &Plan) -> String {
     let names = [Metric::Decisions, Metric::Responses, Metric::SlowResponses];
     let names = names.map(Metric::name).join("|");
-    let canary = plan.canary.replace('\\', "\\\\").replace('"', "\\\"");
+    let canary = quoted(&plan.canary);
     format!(r#"last_over_time({{__name__=~"{names}",canary="{canary}"}}[{LOOK_BACK}])"#)
 }
 
-/// What has been counted between the answers to [`questions`] at one moment and those at `until`.
-/// An answer that is missing is one that could not be had.
-pub fn between(plan: &Plan, until: Timestamp, before: &[Answer], now: &[Answer]) -> Reading {
+/// A name as PromQL has it between quotes.
+fn quoted(name: &str) -> String {
+    name.replace('\\', "\\\\").replace('"', "\\\"")
+}
+
+/// What has been counted between the answers to [`questions`] at one moment and those at another.
+pub fn between(
+    plan: &Plan,
+    (from, until): (Timestamp, Timestamp),
+    before: &[Answer],
+    now: &[Answer],
+) -> Reading {
     let mut reading = Reading {
+        from: Some(from),
         until: Some(until),
+        sampled: (!plan.counted).then_some(until),
         ..Reading::default()
     };
     let mut answers = before.iter().zip(now);
@@ -68,6 +84,13 @@ pub fn between(plan: &Plan, until: Timestamp, before: &[Answer], now: &[Answer])
             (Err(why), _) | (_, Err(why)) => {
                 reading.silent.insert("evidence".to_owned(), why.clone());
             }
+        }
+        match answers.next() {
+            Some((_, Ok(now))) => reading.sampled = count::time(now),
+            Some((_, Err(why))) => {
+                reading.silent.insert("evidence".to_owned(), why.clone());
+            }
+            None => {}
         }
     }
     for query in &plan.analysis.queries {

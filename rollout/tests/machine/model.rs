@@ -91,7 +91,9 @@ impl World {
         let tally = |requests, bad| Tally { requests, bad };
         let read = |canary, control| {
             Event::Read(Box::new(Reading {
+                from: Some(self.now),
                 until: Some(self.now),
+                sampled: Some(self.now),
                 queries: BTreeMap::from([("carts".to_owned(), [canary, control])]),
                 ..Reading::default()
             }))
@@ -150,7 +152,7 @@ impl World {
 
 /// What must be true of any step.
 fn check_step(plan: &Plan, before: &State, after: &State, event: &Event, now: Timestamp) {
-    let run = after.run.as_ref().unwrap();
+    let Some(run) = &after.run else { return };
     // Never above the step's share.
     match run.phase {
         Phase::Walking(index) => assert_eq!(run.share, plan.steps[index].share),
@@ -167,6 +169,23 @@ fn check_step(plan: &Plan, before: &State, after: &State, event: &Event, now: Ti
     let said = |kind| news.iter().any(|entry| entry.kind == kind);
     let old = before.run.as_ref().filter(|old| old.salt == run.salt);
     let asked = |wanted: Ask| matches!(event, Event::Asked { ask, .. } if *ask == wanted);
+    // No word but these raises a share, and what is in force raises none by itself.
+    let before_all = before.run.as_ref().map_or(Share::NONE, |run| run.share);
+    if run.share > before_all {
+        let raises = [Ask::Approve, Ask::Resume, Ask::Promote, Ask::Retry];
+        let may = match event {
+            Event::Asked { ask, .. } => raises.contains(ask),
+            Event::InForce(_) => before.run.as_ref().is_none_or(|old| old.salt != run.salt),
+            _ => true,
+        };
+        assert!(may, "{event:?}");
+    }
+    // What failed, or lost its place, comes back by one word alone.
+    let came = before.run.as_ref().is_some_and(|old| old.salt != run.salt) && run.phase.is_open();
+    assert!(
+        !came || before.failed(&run.salt).is_none() || asked(Ask::Retry),
+        "{event:?}"
+    );
     let Some(old) = old else { return };
     // Who is ahead has waited, was approved, was not paused, and was not frozen.
     if run.share > old.share && !asked(Ask::Promote) && !said(Kind::Retried) {
@@ -174,7 +193,10 @@ fn check_step(plan: &Plan, before: &State, after: &State, event: &Event, now: Ti
         assert!(old.paused.is_none() || asked(Ask::Resume), "{event:?}");
         let next = plan.steps.iter().find(|step| step.share > old.share);
         if next.is_some_and(|step| step.approve) {
-            assert!(old.approved || asked(Ask::Approve), "{event:?}");
+            assert!(
+                old.approved == next.map(|step| step.share) || asked(Ask::Approve),
+                "{event:?}"
+            );
         }
         assert!(
             news.iter()
@@ -215,12 +237,34 @@ fn check_step(plan: &Plan, before: &State, after: &State, event: &Event, now: Ti
     }
 }
 
+/// What shall be in force is: less only where somebody has lowered it, and that holds the rollout.
+fn check_in_force(plan: &Plan, world: &World, happening: Happening) {
+    let Some(run) = &world.stored.1.run else {
+        return;
+    };
+    // Whoever drives what lost its place changes nothing.
+    if run.phase == Phase::Promoted || run.salt != plan.salt {
+        return;
+    }
+    assert!(
+        world.in_force.share <= run.share,
+        "{happening:?}: {world:?}"
+    );
+    assert!(
+        world.in_force.share == run.share || run.paused.is_some(),
+        "{happening:?}: {world:?}"
+    );
+}
+
 /// With events that are fair it ends: time passes, evidence is good, and people say yes.
 fn check_ends(plans: &[Plan; 2], world: &World) {
     let mut world = world.clone();
     world.loaded = [None, None];
     for _ in 0..24 {
-        let plan = &plans[world.plan];
+        // Whoever drives a revision that another took the place of has no say.
+        let salt = world.stored.1.run.as_ref().map(|run| run.salt.clone());
+        let plan = plans.iter().find(|plan| Some(&plan.salt) == salt.as_ref());
+        let plan = plan.unwrap_or(&plans[world.plan]);
         for happening in [Happening::Asked(2), Happening::Asked(0), Happening::Good] {
             let (state, wanted) = world.turn(plan, world.stored.1.clone(), happening);
             world.stored = (world.stored.0 + 1, state);
@@ -285,11 +329,13 @@ fn happenings() -> impl Iterator<Item = Happening> {
 fn around(world: &World) -> Vec<World> {
     let mut later = world.clone();
     later.now = Timestamp::from_unix_millis(later.now.unix_millis() + 60_000);
-    let mut meddled = world.clone();
-    meddled.in_force.share = share(90);
+    let mut raised = world.clone();
+    raised.in_force.share = share(90);
+    let mut lowered = world.clone();
+    lowered.in_force.share = Share::NONE;
     let mut other = world.clone();
     other.plan = 1 - other.plan;
-    vec![later, meddled, other]
+    vec![later, raised, lowered, other]
 }
 
 #[test]
@@ -304,10 +350,7 @@ fn every_order_of_events_under_a_lock() {
             killed.stored = (world.stored.0 + 1, state);
             let mut done = killed.clone();
             done.apply(plan, wanted);
-            let run = done.stored.1.run.as_ref().unwrap();
-            if run.phase != Phase::Promoted {
-                assert_eq!(done.in_force.share, run.share, "{happening:?}");
-            }
+            check_in_force(plan, &done, happening);
             worlds.extend([killed, done]);
         }
         worlds
@@ -336,10 +379,7 @@ fn every_order_of_events_with_compare_and_swap() {
                 if *version == world.stored.0 {
                     written.stored = (version + 1, state);
                     written.apply(plan, wanted);
-                    let run = written.stored.1.run.as_ref().unwrap();
-                    if run.phase != Phase::Promoted {
-                        assert_eq!(written.in_force.share, run.share, "{happening:?}");
-                    }
+                    check_in_force(plan, &written, happening);
                 }
                 worlds.push(written);
             }

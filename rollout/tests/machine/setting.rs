@@ -51,9 +51,15 @@ pub(crate) fn share(percent: u32) -> Share {
 pub(crate) fn reading(until: Timestamp, requests: u64, bad: [u64; 2]) -> Event {
     let arm = |bad| [Tally { requests, bad }; SLICES];
     Event::Read(Box::new(Reading {
+        from: Some(until),
         until: Some(until),
+        sampled: Some(until),
         canary: arm(bad[0]),
         control: arm(bad[1]),
+        served: Tally {
+            requests: requests * SLICES as u64,
+            bad: bad[0] * SLICES as u64,
+        },
         ..Reading::default()
     }))
 }

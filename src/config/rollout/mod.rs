@@ -58,11 +58,15 @@ pub struct Analysis {
     /// How often evidence is read, in milliseconds.
     #[serde(serialize_with = "write::millis")]
     pub every: u32,
+    /// How long after the fact Prometheus has all that was counted, in milliseconds: scrapes that are
+    /// slow, and samples that are written from afar.
+    #[serde(serialize_with = "write::millis")]
+    pub delay: u32,
     /// How much more often than the control cohort the variant may fail, as a part of that rate,
     /// before anybody minds.
     pub tolerance: Share,
     /// In how many rollouts of a variant that is as good as the default a rollback is accepted, over
-    /// the whole of the rollout and all checks together.
+    /// the whole of the rollout and all comparisons together.
     pub false_rollback: Share,
     /// What is too much whatever the control cohort does.
     pub limit: Limit,
@@ -115,6 +119,7 @@ impl Default for Analysis {
     fn default() -> Self {
         Self {
             every: 30_000,
+            delay: 5_000,
             tolerance: percent(10),
             false_rollback: percent(1),
             limit: Limit::default(),

@@ -13,6 +13,12 @@ use crate::config::read_shares::read_share;
 /// Requests before a step, if nobody says.
 const MIN_REQUESTS: u32 = 100;
 
+/// Checks that are no queries.
+const RESERVED: [&str; 2] = ["errors", "limit"];
+
+/// Evidence is not read more often, in milliseconds.
+const LEAST_EVERY: u32 = 100;
+
 /// How many a count may be.
 const COUNT: (u32, u32) = (1, 1_000_000_000);
 
@@ -210,6 +216,7 @@ fn read_step<'n>(field: &Field<'n>, report: &mut Report<'_>) -> Option<(Step, Fi
 fn read_analysis(field: &Field<'_>, report: &mut Report<'_>) -> Option<Analysis> {
     const FIELDS: &[&str] = &[
         "every",
+        "delay",
         "tolerance",
         "falseRollback",
         "limit",
@@ -222,10 +229,19 @@ fn read_analysis(field: &Field<'_>, report: &mut Report<'_>) -> Option<Analysis>
         Some(field) => read_length_to_days(&field, report),
         None => Some(usual),
     };
-    let (every, alert_after) = (
+    let (every, delay, alert_after) = (
         length("every", usual.every),
+        length("delay", usual.delay),
         length("alertAfter", usual.alert_after),
     );
+    if let (Some(..LEAST_EVERY), Some(field)) = (every, fields.get("every")) {
+        report.error(
+            field.value_place(),
+            "too-often",
+            "Prometheus has nothing new that often",
+            "write at least `100ms`, or `30s` where proxies are read every 15 s".to_owned(),
+        );
+    }
     let mut share = |name, usual| match fields.get(name) {
         Some(field) => read_share(&field, report),
         None => Some(usual),
@@ -246,15 +262,27 @@ fn read_analysis(field: &Field<'_>, report: &mut Report<'_>) -> Option<Analysis>
         Some(field) => read_limit(&field, report),
         None => Some(Limit::default()),
     };
-    let queries = fields
-        .get("queries")
-        .and_then(|field| field.list(report))
-        .unwrap_or_default()
-        .iter()
-        .filter_map(|field| read_query(field, report))
-        .collect();
+    let mut queries: Vec<Query> = Vec::new();
+    let list = fields.get("queries").and_then(|field| field.list(report));
+    for field in list.unwrap_or_default() {
+        let Some(query) = read_query(&field, report) else {
+            continue;
+        };
+        if RESERVED.contains(&query.name.as_str())
+            || queries.iter().any(|other| other.name == query.name)
+        {
+            report.error(
+                field.key_place(),
+                "query-name-twice",
+                format!("there is a check called `{}` already", query.name),
+                "give the query another name".to_owned(),
+            );
+        }
+        queries.push(query);
+    }
     Some(Analysis {
         every: every?,
+        delay: delay?,
         tolerance: tolerance?,
         false_rollback: false_rollback?,
         limit: limit?,

@@ -40,7 +40,7 @@ pub enum Form {
 }
 
 pub(super) fn report(args: &ReportArgs) -> Result<Outcome, Failure> {
-    let (plan, store) = args.of.read()?;
+    let (plan, store) = args.of.read(true)?;
     let state = store.load(&plan.canary)?;
     let told = Told {
         plan: &plan,
