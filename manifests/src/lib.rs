@@ -12,6 +12,7 @@
 //! | [`into`] | canaries into manifests that people have |
 //! | [`gateway_api`] | the Gateway API: routes to one Service a variant |
 //! | [`kubernetes`] | what all manifests for Kubernetes share: envelope, labels, provenance |
+//! | [`monitoring`] | what people watch canaries with: rules and alerts for Prometheus, a dashboard for Grafana |
 //! | [`prometheus`] | labels for Prometheus where the bootstrap is a mesh's |
 //! | [`schema`] | the file itself: JSON Schema for editors, the CustomResourceDefinition |
 //! | [`error`] | why something cannot be rendered |
@@ -24,6 +25,7 @@ pub mod gateway_api;
 pub mod into;
 pub mod istio;
 pub mod kubernetes;
+pub mod monitoring;
 pub mod prometheus;
 pub mod schema;
 

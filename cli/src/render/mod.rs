@@ -8,22 +8,28 @@
 //! | `gateway_api` | a gateway or mesh with the Gateway API |
 //! | `into` | manifests that people have, of Istio and of the Gateway API |
 //! | `prometheus` | labels of metrics where the bootstrap is a mesh's |
+//! | `alerts` | recording rules and alerts for Prometheus |
+//! | `grafana` | a dashboard |
 //! | `plugin` | the config of the filter alone |
 //!
 //! `stale` finds what an earlier render left in a folder.
 
+mod alerts;
 mod envoy;
 mod envoy_filter;
 mod gateway_api;
+mod grafana;
 mod into;
 mod istio;
 mod plugin;
 mod prometheus;
 mod stale;
 
+pub use alerts::AlertsArgs;
 pub use envoy::{EnvoyArgs, OnFailure};
 pub use envoy_filter::EnvoyFilterArgs;
 pub use gateway_api::GatewayApiArgs;
+pub use grafana::GrafanaArgs;
 pub use into::IntoArgs;
 pub use istio::{ExtensionArgs, IstioArgs};
 pub use plugin::PluginArgs;
@@ -70,6 +76,10 @@ pub enum Target {
     IstioEnvoyFilter(EnvoyFilterArgs),
     /// For a Prometheus: rules that make the labels of the metrics where the proxies do not
     Prometheus(PrometheusArgs),
+    /// For a Prometheus: recording rules, and alerts that say what to do next
+    Alerts(AlertsArgs),
+    /// For a Grafana: a dashboard of all canaries
+    Grafana(GrafanaArgs),
     /// The config of the filter alone, as JSON
     Plugin(PluginArgs),
 }
@@ -81,6 +91,8 @@ pub enum Target {
 pub fn render(args: &RenderArgs) -> Result<Outcome, Failure> {
     match &args.target {
         Target::Prometheus(args) => prometheus::render(args),
+        Target::Alerts(args) => alerts::render(args),
+        Target::Grafana(args) => grafana::render(args),
         Target::Plugin(args) => plugin::render(args),
         Target::Envoy(args) => envoy::render(args),
         Target::Istio(args) => istio::render(args),

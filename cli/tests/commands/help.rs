@@ -22,6 +22,8 @@ fn every_command_explains_itself() {
         "render istio-envoyfilter",
         "render plugin",
         "render prometheus",
+        "render alerts",
+        "render grafana",
         "explain",
         "simulate",
         "diff",
@@ -110,6 +112,8 @@ fn examples_work() {
         "render istio-envoyfilter",
         "render plugin",
         "render prometheus",
+        "render alerts",
+        "render grafana",
         "explain",
         "simulate",
         "diff",
@@ -141,7 +145,7 @@ fn examples_work() {
             tried += 1;
         }
     }
-    assert_eq!(tried, 62);
+    assert_eq!(tried, 65);
 }
 
 #[test]
