@@ -18,6 +18,9 @@ use crate::service::Service;
 /// The program, and the package that has it.
 pub const PROGRAM: &str = "prometheus";
 
+/// What checks and tests its rules, in the same package.
+pub const PROMTOOL: &str = "promtool";
+
 /// Between two looks at a target.
 const SCRAPE_INTERVAL: &str = "250ms";
 
@@ -48,10 +51,27 @@ impl Prometheus {
     /// # Errors
     /// As [`Prometheus::start`], or the rules are none.
     pub fn start_with(envoy_admin: SocketAddr, relabelling: &Value) -> Result<Self> {
+        Self::start_at(envoy_admin, relabelling, "groups: []")
+    }
+
+    /// One that evaluates a file of rules as often as it reads.
+    ///
+    /// # Errors
+    /// As [`Prometheus::start`], or the rules are none.
+    pub fn start_with_rules(envoy_admin: SocketAddr, rules: &str) -> Result<Self> {
+        Self::start_at(envoy_admin, &json!([]), rules)
+    }
+
+    fn start_at(envoy_admin: SocketAddr, relabelling: &Value, rules: &str) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("prometheus-").tempdir()?;
         let path = |name: &str| folder.path().join(name);
         let config = json!({
-            "global": {"scrape_interval": SCRAPE_INTERVAL, "scrape_timeout": SCRAPE_INTERVAL},
+            "global": {
+                "scrape_interval": SCRAPE_INTERVAL,
+                "scrape_timeout": SCRAPE_INTERVAL,
+                "evaluation_interval": SCRAPE_INTERVAL,
+            },
+            "rule_files": ["rules.yaml"],
             "scrape_configs": [{
                 "job_name": "envoy",
                 "metrics_path": "/stats/prometheus",
@@ -61,6 +81,7 @@ impl Prometheus {
         });
         // JSON is YAML too.
         fs::write(path("config.yaml"), config.to_string())?;
+        fs::write(path("rules.yaml"), rules)?;
         let argument = |name: &str, value: &Path| format!("--{name}={}", value.display());
         let mut serve = Command::new(PROGRAM);
         serve
