@@ -124,8 +124,8 @@ fn canaries() -> Value {
         "label": "Canary",
         "type": "query",
         "datasource": prometheus(),
-        "definition": query,
-        "query": {"query": query, "refId": "canaries"},
+        // Grafana makes its editor's fields of a text by itself.
+        "query": query,
         // Whenever the time that is looked at changes.
         "refresh": 2,
         "sort": 1,
