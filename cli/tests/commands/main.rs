@@ -4,6 +4,7 @@
 //! it anew.
 
 mod agreement;
+mod alerts;
 mod bad;
 mod diff;
 mod docs;

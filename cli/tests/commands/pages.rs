@@ -86,3 +86,8 @@ fn signed_pins() {
 fn rolling_out() {
     check_page("rollout.md", &["checkout.yaml"], &[0]);
 }
+
+#[test]
+fn watching() {
+    check_page("dashboards.md", &["reviews.yaml"], &[0]);
+}

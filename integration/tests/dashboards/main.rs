@@ -2,6 +2,7 @@
 //! reads a real Envoy.
 
 mod asked;
+mod page;
 mod rules;
 
 use coalmine::config::Canaries;
