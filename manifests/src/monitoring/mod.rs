@@ -2,7 +2,7 @@
 //!
 //! | where | what |
 //! |---|---|
-//! | [`measure`] | what is asked of Prometheus, made of the names in [`coalmine::metrics`] |
+//! | `measure` | what is asked of Prometheus, made of the names in [`coalmine::metrics`] |
 //! | [`alerts`] | recording rules and alerts, for the canaries of some files |
 //! | [`grafana`] | one dashboard, for all canaries |
 //!
