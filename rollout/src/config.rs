@@ -142,6 +142,42 @@ mod tests {
         assert_eq!(back, again);
     }
 
+    /// Whoever renders a file anew draws by the same salt as whoever rolls it out.
+    #[test]
+    fn a_revision_is_in_the_salt_of_what_is_rendered() {
+        let check = |salt: &str, revision: &str, expected: &str| {
+            let text = format!(
+                "apiVersion: coalmine.dev/v1alpha1
+kind: Canary
+metadata: {{name: reviews, namespace: bookinfo}}
+spec:
+  hosts: [reviews]
+  variants: {{stable: {{}}, canary: {{}}}}
+  default: stable
+  unit: [{{header: x-user-id}}]
+  evidence: {{}}
+{salt}
+  rollout:
+    steps: [{{share: 10%, for: 1m}}]
+{revision}
+"
+            );
+            let name = "canary.yaml".to_owned();
+            let (canaries, found) = coalmine::yaml::read(&[coalmine::yaml::Source { name, text }]);
+            assert!(found.is_empty(), "{found:?}");
+            let plan = crate::plan::Plan::of(&canaries.canaries[0], None).unwrap();
+            assert_eq!(plan.salt, expected);
+            let plugin = plugin_json(&canaries).unwrap();
+            let found = in_force(&plugin, &plan).unwrap();
+            assert_eq!(found.salt, expected, "{plugin}");
+            assert!(!plugin.contains("rollout"), "{plugin}");
+        };
+        check("", "", "bookinfo/reviews");
+        check("", "    revision: v2", "bookinfo/reviews@v2");
+        check("  salt: cats", "    revision: v2", "cats@v2");
+        check("  salt: cats", "", "cats");
+    }
+
     #[test]
     fn what_cannot_be_is_refused() {
         let plan = plan();

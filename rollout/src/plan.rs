@@ -40,17 +40,12 @@ impl Plan {
         let revision = revision
             .map(str::to_owned)
             .or_else(|| rollout.revision.clone());
-        let name = canary.full_name();
-        let base = canary.spec.salt.clone().unwrap_or_else(|| name.clone());
         let mut variants = canary.spec.variants.iter();
         let variant = variants.find(|(name, _)| *name == rollout.variant);
         Some(Self {
-            canary: name,
+            canary: canary.full_name(),
             variant: rollout.variant.clone(),
-            salt: match &revision {
-                Some(revision) => format!("{base}@{revision}"),
-                None => base,
-            },
+            salt: canary.salt_of(revision.as_deref()),
             revision,
             steps: rollout.steps.clone(),
             everyone: variant

@@ -402,11 +402,22 @@ impl Canary {
         }
     }
 
-    /// What its users are drawn by.
+    /// What its users are drawn by: another revision of a rollout draws others.
     pub fn salt(&self) -> String {
-        match &self.spec.salt {
-            Some(salt) => salt.clone(),
-            None => self.full_name(),
+        self.salt_of(self.revision())
+    }
+
+    /// What the users of a revision are drawn by.
+    pub fn salt_of(&self, revision: Option<&str>) -> String {
+        let base = self.spec.salt.clone().unwrap_or_else(|| self.full_name());
+        match revision {
+            Some(revision) => format!("{base}@{revision}"),
+            None => base,
         }
+    }
+
+    /// What of it is rolled out, if there is a word for it.
+    pub fn revision(&self) -> Option<&str> {
+        self.spec.rollout.as_ref()?.revision.as_deref()
     }
 }

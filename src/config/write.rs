@@ -61,6 +61,10 @@ impl<'c> From<&'c Canaries> for Plugin<'c> {
             let mut canary = canary.clone();
             canary.spec.service = None;
             canary.spec.protocol = Protocol::default();
+            // The filter knows no revisions, and still draws by them.
+            if canary.revision().is_some() {
+                canary.spec.salt = Some(canary.salt());
+            }
             canary.spec.rollout = None;
             for (_, variant) in &mut canary.spec.variants {
                 *variant = Variant {
