@@ -3,6 +3,7 @@
 use crate::plan::Plan;
 use coalmine::bucket::Share;
 use coalmine::config::{Canaries, plugin_json, read_json};
+use serde_json::{Map, Value};
 
 /// What proxies are configured with, for one variant of one canary.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +62,77 @@ pub fn with(plugin: &str, plan: &Plan, wanted: &InForce) -> Result<String, Strin
     let text = plugin_json(&canaries).map_err(|error| error.to_string())?;
     read(&text)?;
     Ok(text)
+}
+
+/// A change of one value in a plugin's config.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Edit {
+    /// Where, as a JSON Pointer (RFC 6901).
+    pub pointer: String,
+    /// What is there from now on; nothing if not said.
+    pub value: Option<Value>,
+}
+
+/// What [`with`] changes, as edits of the config as it was written: all else in it stays, what this
+/// version does not know as well.
+///
+/// # Errors
+/// As [`with`].
+pub fn edits(plugin: &Value, plan: &Plan, wanted: &InForce) -> Result<Vec<Edit>, String> {
+    let Plan {
+        canary, variant, ..
+    } = plan;
+    let mut canaries = read(&plugin.to_string())?;
+    find(&mut canaries, canary)?;
+    let names = canaries.canaries.iter().map(|canary| canary.full_name());
+    let index = names.take_while(|name| name != canary).count();
+    let spec = format!("/canaries/{index}/spec");
+    let share = Value::from(wanted.share.to_string());
+    let shares = plugin.pointer(&format!("{spec}/shares"));
+    let share = match shares.is_some_and(Value::is_object) {
+        true => Edit {
+            pointer: format!("{spec}/shares/{}", escaped(variant)),
+            value: Some(share),
+        },
+        false => Edit {
+            pointer: format!("{spec}/shares"),
+            value: Some(Value::Object(Map::from_iter([(variant.clone(), share)]))),
+        },
+    };
+    let salt = Edit {
+        pointer: format!("{spec}/salt"),
+        value: (wanted.salt != *canary).then(|| Value::from(wanted.salt.clone())),
+    };
+    let mut changed = plugin.clone();
+    let mut edits = vec![share, salt];
+    edits.retain(|edit| plugin.pointer(&edit.pointer) != edit.value.as_ref());
+    for edit in &edits {
+        edit.make(&mut changed);
+    }
+    read(&changed.to_string())?;
+    Ok(edits)
+}
+
+/// A name as a part of a JSON Pointer.
+pub fn escaped(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
+impl Edit {
+    /// Makes the change; nothing happens where the place is in no map.
+    fn make(&self, plugin: &mut Value) {
+        let Some((map, name)) = self.pointer.rsplit_once('/') else {
+            return;
+        };
+        let Some(Value::Object(map)) = plugin.pointer_mut(map) else {
+            return;
+        };
+        let name = name.replace("~1", "/").replace("~0", "~");
+        match &self.value {
+            Some(value) => map.insert(name, value.clone()),
+            None => map.remove(&name),
+        };
+    }
 }
 
 fn read(plugin: &str) -> Result<Canaries, String> {
@@ -179,10 +251,68 @@ spec:
     }
 
     #[test]
+    fn edits_are_of_the_share_and_the_salt_alone() {
+        let plan = plan();
+        let check = |spec: Value, wanted: &InForce, expected: Value| {
+            let mut ours = serde_json::from_str::<Value>(PLUGIN).unwrap()["canaries"][0].clone();
+            for (name, value) in spec.as_object().unwrap() {
+                ours["spec"][name] = value.clone();
+            }
+            // A field that nothing is said of is not there.
+            let spec = ours["spec"].as_object_mut().unwrap();
+            spec.retain(|_, value| !value.is_null());
+            let mut other = ours.clone();
+            other["metadata"]["name"] = "ratings".into();
+            other["spec"]["hosts"] = ["ratings"].as_slice().into();
+            let mut plugin: Value = serde_json::from_str(PLUGIN).unwrap();
+            plugin["canaries"] = vec![other, ours].into();
+            let edits = edits(&plugin, &plan, wanted).unwrap();
+            let said: Map<String, Value> = edits
+                .iter()
+                .map(|edit| (edit.pointer.clone(), edit.value.clone().into()))
+                .collect();
+            assert_eq!(Value::Object(said), expected);
+            for edit in &edits {
+                edit.make(&mut plugin);
+            }
+            let found = in_force(&plugin.to_string(), &plan);
+            assert_eq!(&found.unwrap(), wanted, "{plugin}");
+        };
+        let none = serde_json::json!({});
+        let five = wanted(50_000, "bookinfo/reviews");
+        check(
+            none.clone(),
+            &five,
+            serde_json::json!({"/canaries/1/spec/shares/canary": "5%"}),
+        );
+        check(
+            serde_json::json!({"shares": {"canary": "5%"}}),
+            &five,
+            none.clone(),
+        );
+        check(
+            serde_json::json!({"shares": null, "salt": "cats"}),
+            &five,
+            serde_json::json!({
+                "/canaries/1/spec/shares": {"canary": "5%"},
+                "/canaries/1/spec/salt": null,
+            }),
+        );
+        check(
+            serde_json::json!({"shares": {"canary": "5%"}}),
+            &wanted(50_000, "reviews@v2"),
+            serde_json::json!({"/canaries/1/spec/salt": "reviews@v2"}),
+        );
+    }
+
+    #[test]
     fn what_cannot_be_is_refused() {
         let plan = plan();
         let over = with(PLUGIN, &plan, &wanted(950_000, "a")).unwrap_err();
         assert!(over.contains("105%"), "{over}");
+        let plugin = serde_json::from_str(PLUGIN).unwrap();
+        let edited = edits(&plugin, &plan, &wanted(950_000, "a"));
+        assert_eq!(edited.unwrap_err(), over);
         let refused = |plan: &Plan, why: &str| {
             let error = in_force(PLUGIN, plan).unwrap_err();
             assert!(error.contains(why), "{error}");
