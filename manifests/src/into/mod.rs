@@ -12,6 +12,7 @@
 //! | `plan` | what is inserted into a text |
 //! | `weights` | a route that is shared between destinations |
 //! | `virtual_service`, `destination_rule`, `gateway` | the kinds |
+//! | `share` | another share in the canaries themselves |
 //!
 //! Everything is inserted as whole lines between two comments, so taking these lines out gives back
 //! the text byte for byte, and inserting again after taking out changes nothing. What was written is
@@ -26,10 +27,13 @@ mod manifest;
 mod marker;
 mod plan;
 mod reach;
+mod share;
 mod task;
 mod value;
 mod virtual_service;
 mod weights;
+
+pub use share::with_share;
 
 use crate::Problem;
 use coalmine::Span;
