@@ -22,6 +22,7 @@
 //! | [`shell`] | completions and manual pages |
 //! | [`outcome`] | what a command says, and exit codes |
 
+mod api_server;
 pub mod args;
 pub mod diff;
 pub mod envoy;

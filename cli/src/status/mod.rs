@@ -28,6 +28,7 @@ mod way;
 
 pub use judge::{Question, judge};
 
+use crate::api_server::ClusterArgs;
 use crate::args::{Format, after_help};
 use crate::outcome::{Failure, NO, Outcome};
 use crate::progress;
@@ -36,7 +37,6 @@ use clap::Args;
 use cluster::Cluster;
 use coalmine_manifests::check::survey::namespaces_of_pods;
 use kube::Client;
-use std::path::PathBuf;
 use way::Way;
 
 const EXAMPLES: &str = "\
@@ -58,12 +58,9 @@ pub struct StatusArgs {
     /// The canaries of one namespace [default: of all]
     #[arg(short, long, value_name = "NAMESPACE")]
     pub namespace: Option<String>,
-    /// The kubeconfig [default: that of $KUBECONFIG, of ~/.kube/config, or of the pod that this runs in]
-    #[arg(long, value_name = "FILE")]
-    pub kubeconfig: Option<PathBuf>,
-    /// The context of the kubeconfig [default: its current one]
-    #[arg(long, value_name = "CONTEXT")]
-    pub context: Option<String>,
+    /// Which cluster.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
     /// The namespace whose plugins are for the whole mesh, where istiod is as well
     #[arg(long, value_name = "NAMESPACE", default_value = "istio-system")]
     pub root_namespace: String,
@@ -108,7 +105,7 @@ pub fn status(args: &StatusArgs) -> Result<Outcome, Failure> {
 
 async fn cluster(args: &StatusArgs, question: &Question) -> Result<Cluster, Failure> {
     let spinner = progress::spinner("reading the cluster");
-    let client = read::connect(args.kubeconfig.as_deref(), args.context.as_deref()).await?;
+    let client = args.cluster.connect().await?;
     let mut near: Vec<String> = args.namespace.clone().into_iter().collect();
     if !near.contains(&args.root_namespace) {
         near.push(args.root_namespace.clone());

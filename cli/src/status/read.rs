@@ -2,18 +2,11 @@
 //! the rest is read all the same.
 
 use super::cluster::{Cluster, Unread, Why};
-use crate::http;
+use crate::api_server::chain;
 use crate::outcome::Failure;
 use coalmine::{Node, Value};
-use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Client, Config};
+use kube::Client;
 use std::collections::BTreeSet;
-use std::path::Path;
-use std::time::Duration;
-
-/// How long the API server may take to connect and to answer.
-const CONNECTS_WITHIN: Duration = Duration::from_secs(10);
-const ANSWERS_WITHIN: Duration = Duration::from_secs(60);
 
 /// How many objects come in one answer.
 const PAGE: usize = 500;
@@ -77,60 +70,6 @@ const fn core(kind: &'static str, plural: &'static str) -> Kind {
         api: "/api/v1",
         plural,
     }
-}
-
-/// The API server that a kubeconfig names, or that this pod belongs to.
-///
-/// # Errors
-/// There is no kubeconfig, or it is refused.
-pub(super) async fn connect(
-    kubeconfig: Option<&Path>,
-    context: Option<&str>,
-) -> Result<Client, Failure> {
-    http::provide_tls();
-    let options = KubeConfigOptions {
-        context: context.map(str::to_owned),
-        ..KubeConfigOptions::default()
-    };
-    let config = match kubeconfig {
-        Some(path) => {
-            let read = Kubeconfig::read_from(path).map_err(|error| unusable(&error))?;
-            Config::from_custom_kubeconfig(read, &options)
-                .await
-                .map_err(|error| unusable(&error))
-        }
-        None => match context {
-            Some(_) => Config::from_kubeconfig(&options)
-                .await
-                .map_err(|error| unusable(&error)),
-            None => Config::infer().await.map_err(|error| unusable(&error)),
-        },
-    };
-    let mut config = config?;
-    config.connect_timeout = Some(CONNECTS_WITHIN);
-    config.read_timeout = Some(ANSWERS_WITHIN);
-    Client::try_from(config).map_err(|error| unusable(&error))
-}
-
-fn unusable(error: &dyn std::error::Error) -> Failure {
-    Failure::cannot(format!(
-        "cannot use the kubeconfig: {}; name another with --kubeconfig, or one of its contexts with --context",
-        chain(error)
-    ))
-}
-
-/// An error with its causes, each once.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let said = inner.to_string();
-        if !text.contains(&said) {
-            text = format!("{text}: {said}");
-        }
-        cause = inner.source();
-    }
-    text
 }
 
 /// Every object that canaries are about, but pods. Where one may not list all namespaces, those given

@@ -1,8 +1,8 @@
 //! The ways to a control plane: an address, or a port that is forwarded to its pod through the API
 //! server.
 
-use super::read::chain;
 use super::trouble::{PORT, Trouble};
+use crate::api_server::chain;
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
