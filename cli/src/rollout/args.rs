@@ -1,13 +1,15 @@
 //! What the commands of a rollout share.
 
+use super::journal::Journal;
 use super::prometheus::Prometheus;
 use super::store::{Store, default_state};
-use super::target::Target;
+use super::target::{ConfigFile, ObjectArgs, Repository, Target, Way};
 use crate::args::{Files, Format, after_help};
 use crate::input;
 use crate::outcome::Failure;
-use clap::Args;
+use clap::{ArgGroup, Args};
 use coalmine::config::Canary;
+use coalmine_rollout::machine::State;
 use coalmine_rollout::plan::Plan;
 use std::path::PathBuf;
 
@@ -24,20 +26,52 @@ pub struct StateArgs {
     /// [default: revision in the file]
     #[arg(long, value_name = "REVISION")]
     pub revision: Option<String>,
-    /// Where it is kept what the rollout is doing [default: NAME.rollout.json beside the canary's file]
-    #[arg(long, value_name = "FILE")]
+    /// Where it is kept what the rollout is doing, if not in an object
+    /// [default: NAME.rollout.json beside the canary's file]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["wasm_plugin", "traffic_extension"])]
     pub state: Option<PathBuf>,
 }
 
-/// Which rollout, and the proxies' config.
+/// Which rollout, and where its state is.
 #[derive(Debug, Args)]
-pub struct ConfigArgs {
+pub struct KeptArgs {
+    /// Which rollout.
+    #[command(flatten)]
+    pub of: StateArgs,
+    /// The object that it acts through, if it does.
+    #[command(flatten)]
+    pub object: ObjectArgs,
+}
+
+/// Which rollout, and where it acts.
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("target")
+    .args(["config", "wasm_plugin", "traffic_extension", "git"])
+    .required(true))]
+pub struct TargetArgs {
     /// Which rollout.
     #[command(flatten)]
     pub of: StateArgs,
     /// The config that proxies read: xds/coalmine.json of `render envoy`, or that of `render plugin`
     #[arg(long, value_name = "FILE")]
-    pub config: PathBuf,
+    pub config: Option<PathBuf>,
+    /// The object that it acts through.
+    #[command(flatten)]
+    pub object: ObjectArgs,
+    /// The canary's file in a Git repository: the share is changed in it, and committed
+    #[arg(long, value_name = "FILE", conflicts_with = "revision")]
+    pub git: Option<PathBuf>,
+    /// Push commits to this remote, to the branch that is checked out
+    #[arg(long, value_name = "REMOTE", requires = "git")]
+    pub git_push: Option<String>,
+    /// Write a patch instead of a commit; what it says is in force when somebody has committed it
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "git",
+        conflicts_with = "git_push"
+    )]
+    pub patch: Option<PathBuf>,
     /// A file to which every decision is appended, a line of JSON each
     #[arg(long, value_name = "FILE")]
     pub journal: Option<PathBuf>,
@@ -49,12 +83,13 @@ pub struct ConfigArgs {
 Examples:
   coalmine rollout approve reviews.yaml --config run/xds/coalmine.json --by ada
   coalmine rollout abort reviews.yaml --config run/xds/coalmine.json --journal reviews.jsonl
+  coalmine rollout abort reviews.yaml --wasm-plugin istio-system/coalmine
 
-It asks nobody: neither Prometheus nor the network."))]
+It does not ask Prometheus, and with --config and --git it needs no network."))]
 pub struct AskArgs {
-    /// Which rollout, and the proxies' config.
+    /// Which rollout, and where it acts.
     #[command(flatten)]
-    pub config: ConfigArgs,
+    pub target: TargetArgs,
     /// Who says so, for the journal [default: $USER]
     #[arg(long, value_name = "NAME")]
     pub by: Option<String>,
@@ -66,9 +101,9 @@ pub struct AskArgs {
 /// What to drive, and with what.
 #[derive(Debug, Args)]
 pub struct DriveArgs {
-    /// Which rollout, and the proxies' config.
+    /// Which rollout, and where it acts.
     #[command(flatten)]
-    pub config: ConfigArgs,
+    pub target: TargetArgs,
     /// Where Prometheus answers, like http://127.0.0.1:9090
     #[arg(long, value_name = "URL", env = "COALMINE_PROMETHEUS", hide_env_values = true, value_parser = url)]
     pub prometheus: String,
@@ -92,8 +127,8 @@ fn url(text: &str) -> Result<String, &'static str> {
 /// A rollout with all that is needed to drive it.
 pub(super) struct Drive {
     pub(super) plan: Plan,
-    pub(super) store: Store,
     pub(super) target: Target,
+    pub(super) journal: Journal,
     /// Who is at it, where a person is.
     pub(super) by: String,
     /// Not where a person says something: that must work without.
@@ -101,54 +136,90 @@ pub(super) struct Drive {
 }
 
 impl StateArgs {
-    /// The plan, and where its state is.
-    ///
-    /// Without a revision in arguments it is that of the rollout there is, if `of_state`: what people
-    /// say is about that one.
-    pub(super) fn read(&self, of_state: bool) -> Result<(Plan, Store), Failure> {
+    fn canary(&self) -> Result<Canary, Failure> {
         let input = input::sound(&self.files)?;
-        let canary = chosen(&input.canaries.canaries, self.canary.as_deref())?;
+        chosen(&input.canaries.canaries, self.canary.as_deref()).cloned()
+    }
+
+    /// The file of its state, where it is in one.
+    fn store(&self, canary: &Canary) -> Store {
         let path = self.state.clone();
-        let path = path.unwrap_or_else(|| default_state(&self.files.files, &canary.name));
-        let store = Store::new(path);
-        let mut revision = self.revision.clone();
-        if of_state {
-            let there = store.load(&canary.full_name())?.run;
-            let there = there.and_then(|run| run.revision);
-            if let (Some(wanted), Some(there)) = (&revision, &there)
-                && wanted != there
-            {
-                return Err(Failure::refused(format!(
-                    "revision {there} is rolled out, not {wanted}"
-                )));
-            }
-            revision = revision.or(there);
+        Store::new(path.unwrap_or_else(|| default_state(&self.files.files, &canary.name)))
+    }
+
+    /// The plan. Without a revision in arguments it is that of the rollout there is, if one is given:
+    /// what people say is about that one.
+    fn plan(&self, canary: &Canary, there: Option<State>) -> Result<Plan, Failure> {
+        let there = there.and_then(|state| state.run?.revision);
+        if let (Some(wanted), Some(there)) = (&self.revision, &there)
+            && wanted != there
+        {
+            return Err(Failure::refused(format!(
+                "revision {there} is rolled out, not {wanted}"
+            )));
         }
-        let plan = Plan::of(canary, revision.as_deref()).ok_or_else(|| {
+        let revision = self.revision.clone().or(there);
+        Plan::of(canary, revision.as_deref()).ok_or_else(|| {
             Failure::refused(format!(
                 "canary {} has no rollout: write `rollout: {{steps: [{{share: 1%, for: 10m}}]}}` into its spec",
                 canary.full_name()
             ))
-        })?;
-        Ok((plan, store))
+        })
     }
 }
 
-impl ConfigArgs {
+impl KeptArgs {
+    /// The plan, and the state.
+    pub(super) fn read(&self) -> Result<(Plan, State), Failure> {
+        let canary = self.of.canary()?;
+        let state = match self.object.connect()? {
+            Some(object) => object.state(&canary.full_name())?,
+            None => self.of.store(&canary).load(&canary.full_name())?,
+        };
+        let plan = self.of.plan(&canary, Some(state.clone()))?;
+        Ok((plan, state))
+    }
+}
+
+impl TargetArgs {
     fn read(
         &self,
         by: String,
         prometheus: Option<Prometheus>,
         of_state: bool,
     ) -> Result<Drive, Failure> {
-        let (plan, store) = self.of.read(of_state)?;
+        let canary = self.of.canary()?;
+        let target = self.target(self.of.store(&canary), of_state)?;
+        let there = of_state.then(|| target.state(&canary.full_name()));
         Ok(Drive {
-            plan,
-            store: store.with_journal(self.journal.clone()),
-            target: Target::new(self.config.clone()),
+            plan: self.of.plan(&canary, there.transpose()?)?,
+            target,
+            journal: Journal::new(self.journal.clone()),
             by,
             prometheus,
         })
+    }
+
+    fn target(&self, store: Store, of_state: bool) -> Result<Target, Failure> {
+        if let Some(object) = self.object.connect()? {
+            return Ok(Target::Together(object));
+        }
+        if let Some(file) = &self.git {
+            let way = match &self.patch {
+                Some(patch) => Way::Patch(patch.clone()),
+                None => Way::Commit {
+                    push: self.git_push.clone(),
+                },
+            };
+            let repository = Repository::of(file, way, !of_state)?;
+            return Ok(Target::Apart(store, Box::new(repository)));
+        }
+        let config = self.config.clone().ok_or_else(|| {
+            Failure::refused(
+                "say where the rollout acts: with --config, --wasm-plugin, --traffic-extension or --git",
+            )
+        })?;
+        Ok(Target::Apart(store, Box::new(ConfigFile::new(config))))
     }
 }
 
@@ -156,10 +227,10 @@ impl AskArgs {
     /// `retry` alone is about another revision than the one in the state.
     pub(super) fn read(&self, retry: bool) -> Result<Drive, Failure> {
         let by = self.by.clone().or_else(|| std::env::var("USER").ok());
-        self.config.read(
+        self.target.read(
             by.unwrap_or_else(|| "somebody".to_owned()),
             None,
-            !retry || self.config.of.revision.is_none(),
+            !retry || self.target.of.revision.is_none(),
         )
     }
 }
@@ -167,12 +238,13 @@ impl AskArgs {
 impl DriveArgs {
     /// The plan as it is now.
     pub(super) fn plan(&self) -> Result<Plan, Failure> {
-        self.config.of.read(false).map(|(plan, _)| plan)
+        let of = &self.target.of;
+        of.plan(&of.canary()?, None)
     }
 
     pub(super) fn read(&self) -> Result<Drive, Failure> {
         let prometheus = Prometheus::new(&self.prometheus, &self.headers)?;
-        self.config
+        self.target
             .read("coalmine".to_owned(), Some(prometheus), false)
     }
 }

@@ -3,8 +3,9 @@
 //! | file | what |
 //! |---|---|
 //! | `args` | what all of its commands share |
-//! | `target` | the config that proxies read |
-//! | `store` | the state, its lock, and the journal |
+//! | [`target`] | where it acts: a file, a repository, an object of Kubernetes |
+//! | `store` | the state in a file, and its lock |
+//! | `journal` | every decision in a file |
 //! | `prometheus` | asks for evidence |
 //! | `turn` | one turn: read, decide, write, apply |
 //! | `run` | turns until it has ended |
@@ -13,13 +14,14 @@
 //! | `report` | the whole of it afterwards |
 
 mod args;
+mod journal;
 mod plan;
 mod prometheus;
 mod report;
 mod run;
 mod status;
 mod store;
-mod target;
+pub mod target;
 mod turn;
 
 use crate::args::Format;
@@ -35,13 +37,15 @@ const EXAMPLES: &str = "\
 Examples:
   coalmine rollout plan reviews.yaml --requests-per-minute 1200
   coalmine rollout run reviews.yaml --config run/xds/coalmine.json --prometheus http://127.0.0.1:9090
+  coalmine rollout run reviews.yaml --wasm-plugin istio-system/coalmine --prometheus http://127.0.0.1:9090
+  coalmine rollout run reviews.yaml --git reviews.yaml --git-push origin --prometheus http://127.0.0.1:9090
   coalmine rollout status reviews.yaml
   coalmine rollout approve reviews.yaml --config run/xds/coalmine.json
   coalmine rollout abort reviews.yaml --config run/xds/coalmine.json
   coalmine rollout report reviews.yaml
 
-What it is doing is in a file, reviews.rollout.json unless --state says another: whoever runs it again
-goes on where it was, also after a kill.";
+What it is doing is in a file, reviews.rollout.json unless --state says another, or in the object in the
+cluster: whoever runs it again goes on where it was, also after a kill.";
 
 /// What ends the help of the commands that say what a rollout came to.
 const EXIT_CODES: &str = "\
@@ -153,6 +157,7 @@ fn step(args: &StepArgs) -> Result<Outcome, Failure> {
     let mut outcome = status::told(&drive.plan, &done.state, &done.entries, args.output)?;
     outcome.talk = run::remark(&drive.plan, &done)?;
     outcome.code = run::ended(&drive.plan, &done.state);
+    told_pending(&mut outcome, done.pending);
     Ok(outcome)
 }
 
@@ -169,7 +174,16 @@ fn ask(args: &AskArgs, ask: Ask) -> Result<Outcome, Failure> {
     outcome
         .talk
         .extend(done.warning.map(|warning| warning + "\n"));
+    told_pending(&mut outcome, done.pending);
     Ok(outcome)
+}
+
+/// What is not in force yet is told, and is what the exit code is about.
+fn told_pending(outcome: &mut Outcome, pending: Option<Failure>) {
+    if let Some(pending) = pending {
+        outcome.talk.push_str(&format!("{}\n", pending.message));
+        outcome.code = pending.code;
+    }
 }
 
 fn word(ask: Ask) -> &'static str {

@@ -49,10 +49,15 @@ pub(super) fn run(args: &RunArgs) -> Result<Outcome, Failure> {
                 for entry in &done.entries {
                     say(&spinner, &format!("{} {}", second(entry.at), said(entry)));
                 }
-                let warning = done.warning.clone().unwrap_or_default();
-                complain(&spinner, &mut trouble, &warning);
+                let pending = done.pending.as_ref().map(|failure| &failure.message);
+                let warning = pending.or(done.warning.as_ref());
+                complain(
+                    &spinner,
+                    &mut trouble,
+                    warning.map_or("", |warning| warning),
+                );
                 let ended = ended(&drive.plan, &done.state);
-                if ended != UNDERWAY {
+                if ended != UNDERWAY && done.pending.is_none() {
                     spinner.finish_and_clear();
                     let mut outcome = told(&drive.plan, &done.state, &[], Format::Table)?;
                     outcome.talk = remark(&drive.plan, &done)?;
@@ -115,7 +120,7 @@ pub(super) fn remark(plan: &Plan, done: &Done) -> Result<String, Failure> {
         ));
         return Ok(talk);
     }
-    if run.phase.is_open() || !done.entries.is_empty() {
+    if run.phase.is_open() || !done.entries.is_empty() || done.pending.is_some() {
         return Ok(talk);
     }
     if run.phase == Phase::Promoted && done.in_force.share != run.share {

@@ -1,6 +1,6 @@
 //! How a rollout stands, for people and for programs.
 
-use super::args::StateArgs;
+use super::args::KeptArgs;
 use super::{UNDERWAY, after};
 use crate::args::Format;
 use crate::outcome::{Failure, NO, Outcome};
@@ -26,7 +26,7 @@ Examples:
 pub struct StatusArgs {
     /// Which rollout.
     #[command(flatten)]
-    pub of: StateArgs,
+    pub of: KeptArgs,
     /// How to print
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Format,
@@ -64,8 +64,7 @@ struct Counts {
 }
 
 pub(super) fn status(args: &StatusArgs) -> Result<Outcome, Failure> {
-    let (plan, store) = args.of.read(true)?;
-    let state = store.load(&plan.canary)?;
+    let (plan, state) = args.of.read()?;
     told(&plan, &state, &state.journal, args.output)
 }
 

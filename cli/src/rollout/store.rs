@@ -1,11 +1,10 @@
-//! Where it is kept what a rollout is doing: a file of state, which only who holds its lock writes,
-//! and the journal.
+//! Where it is kept what a rollout is doing: a file of state, which only who holds its lock writes.
 
 use crate::outcome::Failure;
 use crate::replace::replace;
 use coalmine_rollout::machine::State;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -26,10 +25,9 @@ pub(super) fn default_state(files: &[PathBuf], canary: &str) -> PathBuf {
     folder.map_or_else(|| PathBuf::from(&name), |folder| folder.join(&name))
 }
 
-/// The files of a rollout.
+/// The file of a state.
 pub(super) struct Store {
     path: PathBuf,
-    journal: Option<PathBuf>,
 }
 
 /// The right to write the state, until it is dropped or the process ends, however it does.
@@ -66,15 +64,7 @@ pub(super) fn lock(path: &Path) -> Result<Lock, Failure> {
 
 impl Store {
     pub(super) fn new(path: PathBuf) -> Self {
-        Self {
-            path,
-            journal: None,
-        }
-    }
-
-    pub(super) fn with_journal(mut self, journal: Option<PathBuf>) -> Self {
-        self.journal = journal;
-        self
+        Self { path }
     }
 
     /// Waits until nobody else has a turn.
@@ -89,19 +79,11 @@ impl Store {
         &self.path
     }
 
-    /// The state, or that of a canary that was never rolled out. Where the state was lost the journal
-    /// says which numbers there are.
+    /// The state, or that of a canary that was never rolled out.
     pub(super) fn load(&self, canary: &str) -> Result<State, Failure> {
         let text = match fs::read_to_string(&self.path) {
             Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                let mut state = State::new(canary);
-                if let Some(path) = &self.journal {
-                    let last = last_number(path, canary).unwrap_or_default();
-                    state.next_entry = last.saturating_add(1);
-                }
-                return Ok(state);
-            }
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(State::new(canary)),
             Err(error) => {
                 return Err(Failure::cannot(format!(
                     "cannot read {}: {error}",
@@ -131,48 +113,4 @@ impl Store {
         replace(&self.path, text).map_err(|error| cannot(error.to_string()))?;
         Ok(())
     }
-
-    /// Appends to the journal what it lacks of the state's, so that nobody's death loses an entry.
-    pub(super) fn append(&self, _lock: &Lock, state: &State) -> Result<(), Failure> {
-        let Some(path) = &self.journal else {
-            return Ok(());
-        };
-        let cannot =
-            |error: String| Failure::cannot(format!("cannot write {}: {error}", path.display()));
-        let last = last_number(path, &state.canary).map_err(|error| cannot(error.to_string()))?;
-        let new = state.journal.iter().filter(|entry| entry.number > last);
-        let mut lines = String::new();
-        for entry in new {
-            lines += &serde_json::to_string(entry).map_err(|error| cannot(error.to_string()))?;
-            lines.push('\n');
-        }
-        if lines.is_empty() {
-            return Ok(());
-        }
-        let mut options = OpenOptions::new();
-        let file = options.create(true).append(true).open(path);
-        file.and_then(|mut file| file.write_all(lines.as_bytes()))
-            .map_err(|error| cannot(error.to_string()))
-    }
-}
-
-/// The number of the last whole entry of a canary in a journal. One that a death has cut in two is ended.
-fn last_number(path: &Path, canary: &str) -> std::io::Result<u64> {
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
-        Err(error) => return Err(error),
-    };
-    if !text.is_empty() && !text.ends_with('\n') {
-        OpenOptions::new()
-            .append(true)
-            .open(path)?
-            .write_all(b"\n")?;
-    }
-    let number = |line: &str| {
-        let value: serde_json::Value = serde_json::from_str(line).ok()?;
-        let its = value.get("canary")?.as_str()? == canary;
-        its.then(|| value.get("number")?.as_u64())?
-    };
-    Ok(text.lines().rev().find_map(number).unwrap_or_default())
 }

@@ -1,13 +1,13 @@
-//! One turn: what was counted is read, and under a lock what is in force; the machine decides, what it
-//! decided is written, and then done.
+//! One turn: what was counted is read, and then what is in force; the machine decides, what it decided is
+//! written, and then done. Nobody else decides meanwhile, or nothing is written and all is thought over.
 //!
-//! Prometheus is asked before the lock is taken, so that an abort never waits for it; if somebody has
-//! had a turn meanwhile, the answers are dropped. Whoever is killed in the midst has either written
+//! Prometheus is asked before that, so that an abort never waits for it; if somebody has had a turn
+//! meanwhile, the answers are dropped. Whoever is killed in the midst has either written
 //! nothing, and nothing has happened, or has written what shall be in force, and the next turn finds
 //! that it is not and puts it there.
 
 use super::args::Drive;
-use super::store::Lock;
+use super::target::{Hold, Written};
 use crate::outcome::Failure;
 use crate::request::wall_clock;
 use coalmine::Timestamp;
@@ -16,6 +16,10 @@ use coalmine_rollout::journal::Entry;
 use coalmine_rollout::machine::{Ask, Command, Event, Reading, State, step};
 use coalmine_rollout::reading;
 
+/// How often what was decided is thought over because somebody else was faster: whoever is outrun so
+/// often is not alone with another rollout.
+const ATTEMPTS: usize = 10;
+
 /// What a turn came to.
 pub(super) struct Done {
     pub(super) state: State,
@@ -23,6 +27,8 @@ pub(super) struct Done {
     pub(super) entries: Vec<Entry>,
     /// What is in force at its end.
     pub(super) in_force: InForce,
+    /// Why what was decided is not in force yet, if it is not.
+    pub(super) pending: Option<Failure>,
     /// What could not be done beside it, for people.
     pub(super) warning: Option<String>,
 }
@@ -33,41 +39,64 @@ pub(super) fn turn(drive: &Drive, ask: Option<Ask>) -> Result<Done, Failure> {
         None => Some(Evidence::read(drive)?),
         Some(_) => None,
     };
-    let lock = drive.store.lock()?;
-    let state = drive.store.load(&drive.plan.canary)?;
-    if ask.is_some_and(|ask| ask != Ask::Retry) && state.run.is_none() {
-        return Err(Failure::refused(format!(
-            "no rollout has begun that {} knows of; run it first, or name its state with --state",
-            drive.store.path().display()
-        )));
+    let mut entries = Vec::new();
+    for _ in 0..ATTEMPTS {
+        let mut seen = drive.target.seen(&drive.plan)?;
+        if ask.is_some_and(|ask| ask != Ask::Retry) && seen.state.run.is_none() {
+            return Err(Failure::refused(format!(
+                "no rollout has begun that {} knows of; run it first, or name its state with --state",
+                drive.target.name()
+            )));
+        }
+        if seen.state.next_entry == 1 {
+            seen.state.next_entry = drive.journal.next(&drive.plan.canary);
+        }
+        let first = seen.state.next_entry;
+        let mut turn = Turn {
+            drive,
+            state: seen.state,
+            now: wall_clock(),
+            wanted: None,
+            in_force: seen.found.clone(),
+            written: first,
+        };
+        turn.event(Event::InForce(seen.found));
+        turn.event(match (ask, &evidence) {
+            // It was said before somebody else was faster with what followed from it.
+            (Some(_), _) if !entries.is_empty() => Event::Tick,
+            (Some(ask), _) => Event::Asked {
+                ask,
+                by: drive.by.clone(),
+            },
+            (None, Some(evidence)) if evidence.base == Base::of(&turn.state) => {
+                evidence.event.clone()
+            }
+            (None, _) => Event::Tick,
+        });
+        let written = turn.finish(&mut *seen.hold)?;
+        let ours = turn.state.journal.iter();
+        let ours = ours.filter(|entry| (first..turn.written).contains(&entry.number));
+        entries.extend(ours.cloned());
+        let pending = match written {
+            Written::Done => None,
+            Written::Pending(why) => Some(why),
+            Written::Outrun => continue,
+        };
+        // That the journal lacks something holds nothing up.
+        let appended = drive.journal.append(&turn.state);
+        return Ok(Done {
+            entries,
+            state: turn.state,
+            in_force: turn.in_force,
+            pending,
+            warning: appended.err().map(|failure| failure.message),
+        });
     }
-    let first = state.next_entry;
-    let now = wall_clock();
-    let found = drive.target.found(&drive.plan)?;
-    let mut turn = Turn {
-        drive,
-        state,
-        now,
-        wanted: None,
-    };
-    turn.event(Event::InForce(found.clone()));
-    turn.event(match (ask, evidence) {
-        (Some(ask), _) => Event::Asked {
-            ask,
-            by: drive.by.clone(),
-        },
-        (None, Some(evidence)) if evidence.base == Base::of(&turn.state) => evidence.event,
-        (None, _) => Event::Tick,
-    });
-    let (in_force, warning) = turn.finish(&lock, found)?;
-    let entries = turn.state.journal.iter();
-    let entries = entries.filter(|entry| entry.number >= first).cloned();
-    Ok(Done {
-        entries: entries.collect(),
-        state: turn.state,
-        in_force,
-        warning,
-    })
+    Err(Failure::cannot(format!(
+        "what was decided could not be written: somebody else was faster {ATTEMPTS} times; \
+         see who changes {}, and try again",
+        drive.target.name()
+    )))
 }
 
 struct Turn<'d> {
@@ -76,6 +105,10 @@ struct Turn<'d> {
     now: Timestamp,
     /// What is to be put in force.
     wanted: Option<InForce>,
+    /// What is.
+    in_force: InForce,
+    /// The number of the first entry that is not written yet.
+    written: u64,
 }
 
 impl Turn<'_> {
@@ -89,30 +122,19 @@ impl Turn<'_> {
         }
     }
 
-    /// Writes what was decided and does it, until there is nothing more to do. Gives what is in force
-    /// then, and why the journal lacks something, if it does: that holds nothing up.
-    fn finish(
-        &mut self,
-        lock: &Lock,
-        mut found: InForce,
-    ) -> Result<(InForce, Option<String>), Failure> {
+    /// Writes what was decided and does it, until there is nothing more to do.
+    fn finish(&mut self, hold: &mut dyn Hold) -> Result<Written, Failure> {
         loop {
-            let saved = self.drive.store.save(lock, &self.state);
-            let Some(wanted) = self.wanted.take() else {
-                saved?;
-                let appended = self.drive.store.append(lock, &self.state);
-                return Ok((found, appended.err().map(|failure| failure.message)));
-            };
-            // A disk that is full must not keep a bad variant where it is.
-            if wanted.share < found.share {
-                self.drive.target.apply(&self.drive.plan, &wanted)?;
-                saved?;
-            } else {
-                saved?;
-                self.drive.target.apply(&self.drive.plan, &wanted)?;
+            let wanted = self.wanted.take();
+            let written = hold.write(&self.state, wanted.as_ref())?;
+            if !matches!(written, Written::Outrun) {
+                self.written = self.state.next_entry;
             }
-            found = wanted;
-            self.event(Event::InForce(found.clone()));
+            let (Written::Done, Some(wanted)) = (&written, wanted) else {
+                return Ok(written);
+            };
+            self.in_force = wanted.clone();
+            self.event(Event::InForce(wanted));
         }
     }
 }
@@ -142,7 +164,7 @@ struct Evidence {
 
 impl Evidence {
     fn read(drive: &Drive) -> Result<Self, Failure> {
-        let state = drive.store.load(&drive.plan.canary)?;
+        let state = drive.target.state(&drive.plan.canary)?;
         Ok(Self {
             base: Base::of(&state),
             event: event(drive, &state),

@@ -2,7 +2,7 @@
 
 mod html;
 
-use super::args::StateArgs;
+use super::args::KeptArgs;
 use super::status::{rate, second};
 use crate::args::after_help;
 use crate::outcome::{Failure, Outcome};
@@ -23,7 +23,7 @@ Examples:
 pub struct ReportArgs {
     /// Which rollout.
     #[command(flatten)]
-    pub of: StateArgs,
+    pub of: KeptArgs,
     /// In which form
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Form,
@@ -40,8 +40,7 @@ pub enum Form {
 }
 
 pub(super) fn report(args: &ReportArgs) -> Result<Outcome, Failure> {
-    let (plan, store) = args.of.read(true)?;
-    let state = store.load(&plan.canary)?;
+    let (plan, state) = args.of.read()?;
     let told = Told {
         plan: &plan,
         state: &state,

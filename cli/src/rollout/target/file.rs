@@ -1,10 +1,12 @@
 //! The config that proxies read, on disk: the share in it is what a rollout changes.
 
-use super::store::lock;
+use super::{Shared, Written};
 use crate::outcome::Failure;
 use crate::replace::replace;
+use crate::rollout::store::lock;
 use coalmine_manifests::envoy::{plugin_config, with_plugin_config};
 use coalmine_rollout::config::{InForce, in_force, with};
+use coalmine_rollout::machine::State;
 use coalmine_rollout::plan::Plan;
 use std::fs;
 use std::path::PathBuf;
@@ -13,36 +15,37 @@ use std::path::PathBuf;
 const TRIES: usize = 3;
 
 /// A file that proxies read.
-pub(super) struct Target {
+pub(in crate::rollout) struct ConfigFile {
     path: PathBuf,
 }
 
-impl Target {
-    pub(super) fn new(path: PathBuf) -> Self {
-        Self { path }
-    }
-
-    /// What is in force.
-    pub(super) fn found(&self, plan: &Plan) -> Result<InForce, Failure> {
+impl Shared for ConfigFile {
+    fn found(&self, plan: &Plan) -> Result<InForce, Failure> {
         let text = self.read()?;
         let config = self.config(&text)?;
         in_force(&config, plan).map_err(|wrong| self.refused(&wrong))
     }
 
-    /// Puts something else in force, by an atomic rename. Other canaries are in the file as well: who
+    /// By an atomic rename. Other canaries are in the file as well: who
     /// rolls out one of them waits, and what somebody else has written meanwhile is written again.
-    pub(super) fn apply(&self, plan: &Plan, wanted: &InForce) -> Result<(), Failure> {
+    fn apply(&self, plan: &Plan, wanted: &InForce, _: &State) -> Result<Written, Failure> {
         let _lock = lock(&self.lock_file())?;
         for _ in 0..TRIES {
             self.write(plan, wanted)?;
             if self.found(plan)? == *wanted {
-                return Ok(());
+                return Ok(Written::Done);
             }
         }
         Err(Failure::cannot(format!(
             "{} is written by somebody else all the time; end that, and try again",
             self.path.display()
         )))
+    }
+}
+
+impl ConfigFile {
+    pub(in crate::rollout) fn new(path: PathBuf) -> Self {
+        Self { path }
     }
 
     fn write(&self, plan: &Plan, wanted: &InForce) -> Result<(), Failure> {
