@@ -15,6 +15,8 @@ mod metrics;
 mod order;
 mod page;
 mod path;
+mod rollout;
+mod rollout_stage;
 mod scene;
 mod setting;
 mod shop;

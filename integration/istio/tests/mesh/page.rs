@@ -9,7 +9,7 @@ use std::env;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 
 use anyhow::{Result, bail, ensure};
 use coalmine_integration::service::eventually;
@@ -42,12 +42,12 @@ print(answer.headers["x-served-by"].replace("/", "-"))
 
 /// A command of the page, and what it prints if the page says so.
 #[derive(Debug)]
-struct Step {
-    command: String,
-    prints: String,
+pub(crate) struct Step {
+    pub(crate) command: String,
+    pub(crate) prints: String,
 }
 
-fn steps(page: &str) -> Vec<Step> {
+pub(crate) fn steps(page: &str) -> Vec<Step> {
     let blocks = page.split("```console\n").skip(1);
     let lines = blocks.flat_map(|rest| rest.split("```").next().unwrap_or_default().lines());
     let mut steps: Vec<Step> = Vec::new();
@@ -75,13 +75,13 @@ fn program(folder: &Path, name: &str, script: &str) {
 }
 
 /// Where commands run, and with which variables.
-struct Shell {
-    folder: tempfile::TempDir,
-    variables: BTreeMap<String, String>,
+pub(crate) struct Shell {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) variables: BTreeMap<String, String>,
 }
 
 impl Shell {
-    fn new(mesh: &Mesh, registry: &str) -> Self {
+    pub(crate) fn new(mesh: &Mesh, registry: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let bin = folder.path().join(".bin");
         fs::create_dir(&bin).unwrap();
@@ -131,6 +131,16 @@ exec {} "$@""#,
         }
     }
 
+    /// What becomes of a line, whatever that is.
+    pub(crate) fn output(&self, script: &str) -> Result<Output> {
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-c", script])
+            .current_dir(self.folder.path())
+            .envs(&self.variables);
+        Ok(shell.output()?)
+    }
+
     fn run(&mut self, line: &str) -> Result<String> {
         let exported = line
             .strip_prefix("export ")
@@ -139,11 +149,7 @@ exec {} "$@""#,
             Some((name, _)) => format!("set -e; {line}; printf %s \"${name}\""),
             None => line.to_owned(),
         };
-        let output = Command::new("sh")
-            .args(["-c", &script])
-            .current_dir(self.folder.path())
-            .envs(&self.variables)
-            .output()?;
+        let output = self.output(&script)?;
         let out = String::from_utf8_lossy(&output.stdout).into_owned();
         if !output.status.success() {
             bail!("{line}: {out}{}", String::from_utf8_lossy(&output.stderr));

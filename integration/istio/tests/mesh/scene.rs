@@ -152,6 +152,11 @@ pub(crate) fn refused(proxy: &Proxy) -> Result<u64> {
     counted(proxy, "update_rejected")
 }
 
+/// How often the config that it has taken was another one than before.
+pub(crate) fn reloaded(proxy: &Proxy) -> Result<u64> {
+    counted(proxy, "config_reload")
+}
+
 fn counted(proxy: &Proxy, what: &str) -> Result<u64> {
     let page = proxy
         .admin
