@@ -22,6 +22,7 @@ mod pages;
 mod pin;
 mod rendering;
 mod rollout;
+mod rollout_git;
 mod run;
 mod schema;
 mod shell;
