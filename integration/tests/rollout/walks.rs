@@ -94,6 +94,13 @@ fn a_version_that_fails_is_rolled_back() {
     let report = setting.rollout(&["report"]);
     assert!(report.stdout.contains("rolled-back"), "{report:?}");
     assert!(report.stdout.contains("Chance alone"), "{report:?}");
+    let page = setting.rollout(&["report", "-o", "html"]).stdout;
+    // The share, the errors and the slow responses, with both arms.
+    assert_eq!(page.matches("<svg").count(), 3, "{page}");
+    assert!(
+        page.contains("What decided") && page.contains("control"),
+        "{page}"
+    );
 }
 
 #[test]

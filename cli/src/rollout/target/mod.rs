@@ -6,7 +6,7 @@
 //! | `git` | the source file in a repository |
 //! | `object` | an object of Kubernetes that has both the config and the state |
 //!
-//! A turn begins with what is [`Seen`], and writes through its hold. Nobody else writes in between:
+//! A turn begins with what is `Seen`, and writes through its hold. Nobody else writes in between:
 //! a file has a lock, and an object is written only as long as it is what was read.
 
 mod file;
