@@ -6,6 +6,8 @@
 mod freeze;
 #[cfg(feature = "rollout")]
 mod read;
+#[cfg(feature = "rollout")]
+mod read_freeze;
 
 pub use freeze::{Freeze, TimeOfWeek};
 #[cfg(feature = "rollout")]
