@@ -75,6 +75,17 @@ pub(in crate::config) fn read_rollout(
             "write `evidence: {}` beside it, or `queries` under `analysis`".to_owned(),
         );
     }
+    let limit = fields.get("analysis").and_then(|field| field.peek());
+    if let Some(limit) = limit.and_then(|fields| fields.get("limit"))
+        && !counted
+    {
+        report.error(
+            limit.key_place(),
+            "limit-without-evidence",
+            "the limit looks at what the filter counts, which is nothing here",
+            "write `evidence: {}` beside the rollout, or take the limit out".to_owned(),
+        );
+    }
     Some(Rollout {
         variant: variant?,
         revision,
@@ -261,6 +272,23 @@ fn read_analysis(field: &Field<'_>, report: &mut Report<'_>) -> Option<Analysis>
         Some(field) => read_limit(&field, report),
         None => Some(Limit::default()),
     };
+    let limit = limit.map(|mut limit| {
+        let written = fields.get("limit").and_then(|field| field.peek());
+        if written.is_none_or(|fields| fields.get("window").is_none()) {
+            limit.window = limit.window.max(every.unwrap_or_default());
+        }
+        limit
+    });
+    if let (Some(limit), Some(every), Some(field)) = (&limit, every, fields.get("limit"))
+        && limit.window < every
+    {
+        report.error(
+            field.key_place(),
+            "window-too-short",
+            "its window is shorter than the time from one reading to the next",
+            "let `window` be `every` at least".to_owned(),
+        );
+    }
     let mut queries: Vec<Query> = Vec::new();
     let list = fields.get("queries").and_then(|field| field.list(report));
     for field in list.unwrap_or_default() {
