@@ -99,9 +99,9 @@ pub(super) fn read_spec(
         .get("evidence")
         .and_then(|field| read_evidence(&field, &context, report));
     #[cfg(feature = "rollout")]
-    let rollout = fields
-        .get("rollout")
-        .and_then(|field| super::rollout::read_rollout(&field, &fields, &context, report));
+    let rollout = fields.get("rollout").and_then(|field| {
+        super::rollout::read_rollout(&field, (&fields, &shares), &context, report)
+    });
     #[cfg(not(feature = "rollout"))]
     let rollout = None;
     if unit.is_empty() && when_no_unit == WhenNoUnit::Default {

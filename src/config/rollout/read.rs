@@ -3,6 +3,7 @@
 use super::read_freeze::read_freeze;
 use super::{Analysis, Limit, Query, Ratio, Rollout, Step};
 use crate::bucket::Share;
+use crate::config::Shares;
 use crate::config::amount::{read_length_to_days, read_number};
 use crate::config::context::Context;
 use crate::config::fields::{Field, Fields, Report};
@@ -26,7 +27,7 @@ const HALF: u32 = 500_000;
 
 pub(in crate::config) fn read_rollout(
     field: &Field<'_>,
-    beside: &Fields<'_>,
+    (beside, shares): (&Fields<'_>, &Shares),
     context: &Context<'_>,
     report: &mut Report<'_>,
 ) -> Option<Rollout> {
@@ -42,7 +43,11 @@ pub(in crate::config) fn read_rollout(
         .iter()
         .find(|(name, _)| Some(name) == variant.as_ref())
         .and_then(|(_, variant)| variant.max);
-    let steps = read_steps(&fields, max, report);
+    let others = shares
+        .iter()
+        .filter(|(name, _)| Some(name) != variant.as_ref());
+    let others = others.map(|(_, share)| share.millionths()).sum::<u32>();
+    let steps = read_steps(&fields, max, others, report);
     let analysis = match fields.get("analysis") {
         Some(field) => read_analysis(&field, report),
         None => Some(Analysis::default()),
@@ -131,9 +136,11 @@ fn read_variant(
     Some(name)
 }
 
+/// `others` is what other variants have of the line, in millionths.
 fn read_steps(
     fields: &Fields<'_>,
     max: Option<Share>,
+    others: u32,
     report: &mut Report<'_>,
 ) -> Option<Vec<Step>> {
     let list = fields
@@ -157,7 +164,19 @@ fn read_steps(
                 "let shares grow from step to step; a rollback needs no step".to_owned(),
             );
         }
-        if let Some(max) = max
+        if step.share != Share::ALL
+            && step.share.millionths().saturating_add(others) > Share::ALL.millionths()
+        {
+            report.error(
+                share.value_place(),
+                "over-100",
+                format!(
+                    "with the shares of the other variants, {} is more than everyone",
+                    step.share
+                ),
+                "make it smaller, or the others".to_owned(),
+            );
+        } else if let Some(max) = max
             && step.share > max
         {
             report.error(
