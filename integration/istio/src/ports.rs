@@ -52,11 +52,14 @@ mod tests {
     #[test]
     fn ports_are_free_and_different_and_those_in_use_are_passed_over() {
         let taken = some::<40>().unwrap();
+        let mut free_still = 0;
         for (index, port) in taken.iter().enumerate() {
             assert!((FIRST..=LAST).contains(port), "{port}");
             assert!(!taken[..index].contains(port), "{port} twice");
-            TcpListener::bind(("127.0.0.1", *port)).unwrap();
+            free_still += usize::from(TcpListener::bind(("127.0.0.1", *port)).is_ok());
         }
+        // Another test of this machine may have found one of them as free as we did.
+        assert!(free_still >= 35, "{free_still} of {taken:?}");
         // Those that come next, of which others may hold some.
         let next = free().unwrap();
         let following = (next + 1..next + 20).filter(|port| *port <= LAST);

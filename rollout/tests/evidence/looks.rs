@@ -84,7 +84,9 @@ proptest! {
             let limit = Limit { rate, requests: now.canary[2].requests };
             prop_assert!(over_limit(now.canary[3], limit).is_none_or(|seen| seen > rate));
             let ratio = detectable(&settings, now.canary[4].requests, rate, effect);
-            prop_assert!(ratio.is_none_or(|ratio| ratio.is_finite() && ratio > 1.0));
+            // With so many requests that rounding is all there is, the least that can be seen is no
+            // difference at all.
+            prop_assert!(ratio.is_none_or(|ratio| ratio.is_finite() && ratio >= 1.0 - 1e-9));
         }
     }
 
