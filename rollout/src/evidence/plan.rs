@@ -28,7 +28,9 @@ pub fn detectable(
     design_effect: f64,
 ) -> Option<f64> {
     let rate = detectable_rate(settings, requests as f64, base_rate, design_effect)?;
-    (base_rate > 0.0).then(|| rate / base_rate)
+    // Of a rate that hardly is a number nothing can be a multiple.
+    let ratio = rate / base_rate;
+    ratio.is_finite().then_some(ratio)
 }
 
 /// The canary's rate instead of the ratio; also for a control that is never bad.
@@ -86,6 +88,7 @@ mod tests {
         check(0.01, 10, 0.5, 1.0, None);
         check(0.01, 0, 0.5, 1.0, None);
         check(0.01, 1_000, 0.0, 1.0, None);
+        check(0.01, 1_000, 1e-320, 1.0, None);
         check(0.01, 1_000, f64::NAN, 1.0, None);
         check(0.01, 1_000, -0.1, 1.0, None);
         check(f64::NAN, 1_000, 0.1, 1.0, None);
