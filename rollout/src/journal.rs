@@ -113,3 +113,11 @@ impl Kind {
         }
     }
 }
+
+/// Requests and bad ones for people: `0.42% of 12034`.
+pub fn rate([requests, bad]: [u64; 2]) -> String {
+    match requests {
+        0 => "no requests".to_owned(),
+        _ => format!("{:.2}% of {requests}", 100.0 * bad as f64 / requests as f64),
+    }
+}

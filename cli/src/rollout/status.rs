@@ -6,7 +6,7 @@ use crate::args::Format;
 use crate::outcome::{Failure, NO, Outcome};
 use clap::Args;
 use coalmine::Timestamp;
-use coalmine_rollout::journal::Entry;
+use coalmine_rollout::journal::{Entry, rate};
 use coalmine_rollout::machine::state::Evidence;
 use coalmine_rollout::machine::{Phase, Run, State};
 use coalmine_rollout::plan::Plan;
@@ -196,14 +196,6 @@ pub(super) fn said(entry: &Entry) -> String {
 pub(super) fn second(time: Timestamp) -> String {
     let millis = time.unix_millis();
     Timestamp::from_unix_millis(millis.saturating_sub(millis.rem_euclid(1000))).to_string()
-}
-
-/// `0.42% of 12034`.
-pub(super) fn rate([requests, bad]: [u64; 2]) -> String {
-    match requests {
-        0 => "no requests".to_owned(),
-        _ => format!("{:.2}% of {requests}", 100.0 * bad as f64 / requests as f64),
-    }
 }
 
 /// What every check has counted.

@@ -42,8 +42,10 @@ impl Test {
         }
     }
 
-    fn orbit(self) -> Orbit {
-        Orbit::restored(self.crossed, self.p)
+    /// What every test on these deals is made of.
+    fn parts(self) -> Result<(Spending, Orbit), String> {
+        check(self.version)?;
+        Ok((self.first, Orbit::restored(self.crossed, self.p)))
     }
 }
 
@@ -57,11 +59,8 @@ impl TryFrom<Test> for Sequential {
     type Error = String;
 
     fn try_from(stored: Test) -> Result<Self, String> {
-        check(stored.version)?;
-        Ok(Self {
-            spending: stored.first,
-            orbit: stored.orbit(),
-        })
+        let (spending, orbit) = stored.parts()?;
+        Ok(Self { spending, orbit })
     }
 }
 
@@ -75,10 +74,7 @@ impl TryFrom<Test> for Mismatch {
     type Error = String;
 
     fn try_from(stored: Test) -> Result<Self, String> {
-        check(stored.version)?;
-        Ok(Self {
-            spending: stored.first,
-            orbit: stored.orbit(),
-        })
+        let (spending, orbit) = stored.parts()?;
+        Ok(Self { spending, orbit })
     }
 }

@@ -6,7 +6,7 @@ use super::state::{Compared, ComparedByQuery, Evidence, Recent};
 use super::walk::{between, length};
 use super::{Phase, Reading, Turn};
 use crate::evidence::{self, Look, SLICES, Settings, Tally, Verdict};
-use crate::journal::Finding;
+use crate::journal::{Finding, rate};
 use crate::plan::{Plan, part};
 use coalmine::Timestamp;
 
@@ -230,10 +230,6 @@ fn finding(look: Look, check: String, canary: Tally, control: Tally) -> Option<F
 
 /// A finding for people.
 fn in_words(finding: &Finding) -> String {
-    let rate = |[requests, bad]: [u64; 2]| match requests {
-        0 => "none of 0".to_owned(),
-        _ => format!("{:.2}% of {requests}", 100.0 * bad as f64 / requests as f64),
-    };
     let mut words = format!(
         "{}: {} against {}",
         finding.check,

@@ -1,9 +1,9 @@
 //! A report as a page that stands by itself.
 
 use super::Told;
-use crate::rollout::status::{rate, second};
+use crate::rollout::status::second;
 use coalmine_analysis::plot::{Lines, svg};
-use coalmine_rollout::journal::Finding;
+use coalmine_rollout::journal::{Finding, rate};
 use coalmine_rollout::machine::history::Point;
 use maud::{DOCTYPE, PreEscaped, html};
 use std::collections::BTreeSet;

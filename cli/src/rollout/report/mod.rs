@@ -3,11 +3,11 @@
 mod html;
 
 use super::args::KeptArgs;
-use super::status::{rate, second};
+use super::status::second;
 use crate::args::after_help;
 use crate::outcome::{Failure, Outcome};
 use clap::{Args, ValueEnum};
-use coalmine_rollout::journal::{Entry, Finding, Kind};
+use coalmine_rollout::journal::{Entry, Finding, Kind, rate};
 use coalmine_rollout::machine::State;
 use coalmine_rollout::machine::history::Point;
 use coalmine_rollout::plan::Plan;

@@ -1,8 +1,9 @@
 //! What a commit says: the decision with its numbers, so that the history of the file is a journal too.
 
-use crate::rollout::status::{rate, said};
+use crate::rollout::status::said;
 use coalmine::bucket::Share;
 use coalmine_rollout::config::InForce;
+use coalmine_rollout::journal::rate;
 use coalmine_rollout::machine::State;
 use coalmine_rollout::plan::Plan;
 use std::fmt::Write;
