@@ -142,3 +142,74 @@ impl Locked<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::RefCell;
+    use std::fs;
+
+    /// What keeps what it is given.
+    struct Kept(RefCell<Vec<Share>>);
+
+    impl Shared for &Kept {
+        fn found(&self, _: &Plan) -> Result<InForce, Failure> {
+            Err(Failure::cannot("it is not asked"))
+        }
+
+        fn apply(&self, _: &Plan, wanted: &InForce, _: &State) -> Result<Written, Failure> {
+            self.0.borrow_mut().push(wanted.share);
+            Ok(Written::Done)
+        }
+    }
+
+    /// Where the state cannot be written no share grows, and one still goes down.
+    #[test]
+    fn a_disk_that_is_full_keeps_no_bad_variant_where_it_is() {
+        let text = "apiVersion: coalmine.dev/v1alpha1
+kind: Canary
+metadata: {name: shop}
+spec:
+  hosts: [shop]
+  variants: {stable: {}, canary: {}}
+  default: stable
+  unit: [{header: x-user-id}]
+  evidence: {}
+  rollout: {steps: [{share: 10%, for: 1m}]}
+";
+        let source = coalmine::yaml::Source {
+            name: "shop.yaml".to_owned(),
+            text: text.to_owned(),
+        };
+        let (canaries, found) = coalmine::yaml::read(&[source]);
+        assert!(found.is_empty(), "{found:?}");
+        let plan = Plan::of(&canaries.canaries[0], None).unwrap();
+        let share = |percent: u32| Share::from_millionths(percent * 10_000).unwrap();
+        let check = |percent: u32, applied: &[Share]| {
+            let folder = tempfile::tempdir().unwrap();
+            let place = folder.path().join("place");
+            fs::create_dir(&place).unwrap();
+            let store = Store::new(place.join("state.json"));
+            let lock = store.lock().unwrap();
+            // Nothing can be written below a file.
+            fs::remove_dir_all(&place).unwrap();
+            fs::write(&place, "").unwrap();
+            let kept = Kept(RefCell::default());
+            let mut hold = Locked {
+                plan: &plan,
+                store: &store,
+                shared: &&kept,
+                lock,
+                share: share(10),
+            };
+            let wanted = InForce {
+                share: share(percent),
+                salt: "shop".to_owned(),
+            };
+            assert!(hold.write(&State::new("shop"), Some(&wanted)).is_err());
+            assert_eq!(*kept.0.borrow(), applied);
+        };
+        check(50, &[]);
+        check(0, &[share(0)]);
+    }
+}
