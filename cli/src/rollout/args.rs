@@ -1,6 +1,7 @@
 //! What the commands of a rollout share.
 
 use super::journal::Journal;
+use super::notify::{Notify, NotifyArgs};
 use super::prometheus::Prometheus;
 use super::store::{Store, default_state};
 use super::target::{ConfigFile, ObjectArgs, Repository, Target, Way};
@@ -75,6 +76,9 @@ pub struct TargetArgs {
     /// A file to which every decision is appended, a line of JSON each
     #[arg(long, value_name = "FILE")]
     pub journal: Option<PathBuf>,
+    /// Who is told.
+    #[command(flatten)]
+    pub notify: NotifyArgs,
 }
 
 /// `coalmine rollout approve` and the like
@@ -129,6 +133,7 @@ pub(super) struct Drive {
     pub(super) plan: Plan,
     pub(super) target: Target,
     pub(super) journal: Journal,
+    pub(super) notify: Notify,
     /// Who is at it, where a person is.
     pub(super) by: String,
     /// Not where a person says something: that must work without.
@@ -195,6 +200,7 @@ impl TargetArgs {
             plan: self.of.plan(&canary, there.transpose()?)?,
             target,
             journal: Journal::new(self.journal.clone()),
+            notify: self.notify.read()?,
             by,
             prometheus,
         })

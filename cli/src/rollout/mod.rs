@@ -6,6 +6,7 @@
 //! | [`target`] | where it acts: a file, a repository, an object of Kubernetes |
 //! | `store` | the state in a file, and its lock |
 //! | `journal` | every decision in a file |
+//! | `notify` | every decision to whoever wants to know |
 //! | `prometheus` | asks for evidence |
 //! | `turn` | one turn: read, decide, write, apply |
 //! | `run` | turns until it has ended |
@@ -15,6 +16,7 @@
 
 mod args;
 mod journal;
+mod notify;
 mod plan;
 mod prometheus;
 mod report;

@@ -1,11 +1,10 @@
 //! Asks a Prometheus for evidence.
 
-use crate::http::provide_tls;
+use crate::http::{cause, provide_tls};
 use crate::outcome::Failure;
 use coalmine::Timestamp;
 use coalmine_rollout::reading::{Answer, parse};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use std::error::Error;
 use std::time::Duration;
 
 /// For so long an answer is waited for.
@@ -109,13 +108,4 @@ fn form(question: &str, at: Timestamp) -> String {
         millis.rem_euclid(1000)
     ));
     form
-}
-
-/// The innermost reason, which names the host and what it did.
-fn cause(error: &reqwest::Error) -> String {
-    let mut cause: &dyn Error = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
 }

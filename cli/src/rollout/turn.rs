@@ -82,14 +82,20 @@ pub(super) fn turn(drive: &Drive, ask: Option<Ask>) -> Result<Done, Failure> {
             Written::Pending(why) => Some(why),
             Written::Outrun => continue,
         };
-        // That the journal lacks something holds nothing up.
-        let appended = drive.journal.append(&turn.state);
+        // What is sent is written down under a hold of its own.
+        drop(seen.hold);
+        // That the journal lacks something, or that nobody can be told, holds nothing up.
+        let appended = drive.journal.append(&turn.state).err();
+        let appended = appended.map(|failure| failure.message);
+        let notify = &drive.notify;
+        let untold = notify.send(&drive.target, &drive.plan, &turn.state, first);
+        let warnings: Vec<String> = appended.into_iter().chain(untold).collect();
         return Ok(Done {
             entries,
             state: turn.state,
             in_force: turn.in_force,
             pending,
-            warning: appended.err().map(|failure| failure.message),
+            warning: (!warnings.is_empty()).then(|| warnings.join("\n")),
         });
     }
     Err(Failure::cannot(format!(

@@ -23,6 +23,7 @@ mod pin;
 mod rendering;
 mod rollout;
 mod rollout_git;
+mod rollout_notify;
 mod run;
 mod schema;
 mod shell;

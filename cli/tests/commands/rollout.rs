@@ -19,10 +19,10 @@ spec:
 ";
 
 /// A folder with a canary and the config that proxies read, in either of its forms.
-struct Folder(TempDir);
+pub(crate) struct Folder(TempDir);
 
 impl Folder {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = Self(tempfile::tempdir().unwrap());
         folder.write("shop.yaml", CANARY);
         let ran = folder.run("render envoy shop.yaml -o run");
@@ -33,20 +33,20 @@ impl Folder {
         folder
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         fs::write(self.0.path().join(name), text).unwrap();
     }
 
-    fn read(&self, name: &str) -> String {
+    pub(crate) fn read(&self, name: &str) -> String {
         fs::read_to_string(self.0.path().join(name)).unwrap()
     }
 
-    fn run(&self, words: &str) -> Ran {
+    pub(crate) fn run(&self, words: &str) -> Ran {
         let words = shlex::split(words).unwrap();
         run(command().args(words).current_dir(self.0.path()), "")
     }
 
-    fn check(&self, words: &str, code: i32, says: &str) {
+    pub(crate) fn check(&self, words: &str, code: i32, says: &str) {
         let ran = self.run(&format!("rollout {words}"));
         assert_eq!(ran.code, code, "{words}: {ran}");
         let said = format!("{}{}", ran.stdout, ran.stderr);
@@ -120,7 +120,7 @@ fn what_cannot_be_is_told_with_what_to_do() {
 }
 
 /// Nobody answers there.
-const AWAY: &str = "--prometheus http://127.0.0.1:9";
+pub(crate) const AWAY: &str = "--prometheus http://127.0.0.1:9";
 
 #[test]
 fn people_have_the_last_word_in_either_form() {

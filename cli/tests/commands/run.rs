@@ -34,10 +34,20 @@ pub(crate) fn coalmine_with(arguments: &str, stdin: &str) -> Ran {
     run(command().args(arguments).current_dir(data_folder()), stdin)
 }
 
-/// The command, without what this terminal says about colours and width.
+/// What a terminal or its user may have set.
+const VARIABLES: [&str; 6] = [
+    "NO_COLOR",
+    "CLICOLOR",
+    "CLICOLOR_FORCE",
+    "COLUMNS",
+    "COALMINE_NOTIFY",
+    "COALMINE_PROMETHEUS",
+];
+
+/// The command, without what this terminal says about colours and width, or where to ask and whom to tell.
 pub(crate) fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_coalmine"));
-    for variable in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS"] {
+    for variable in VARIABLES {
         command.env_remove(variable);
     }
     command

@@ -16,6 +16,9 @@ pub const VERSION: u32 = 1;
 /// How many entries of the journal stay in the state; all go to whoever keeps the journal.
 const ENTRIES: usize = 100;
 
+/// How many addresses of notifications are remembered.
+const ADDRESSES: usize = 8;
+
 /// How many failed revisions are remembered.
 const FAILED: usize = 50;
 
@@ -35,6 +38,9 @@ pub struct State {
     pub next_entry: u64,
     /// The latest decisions.
     pub journal: Vec<Entry>,
+    /// By what an address of notifications is known by, the number of the last entry that it was sent.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub notified: BTreeMap<String, u64>,
 }
 
 /// A revision that was rolled back.
@@ -188,6 +194,7 @@ impl State {
             failed: Vec::new(),
             next_entry: 1,
             journal: Vec::new(),
+            notified: BTreeMap::new(),
         }
     }
 
@@ -221,6 +228,27 @@ impl State {
     /// The failure of the revision with this salt.
     pub fn failed(&self, salt: &str) -> Option<&Failed> {
         self.failed.iter().rev().find(|failed| failed.salt == salt)
+    }
+
+    /// The number of the last entry that an address was sent, if it was sent any.
+    pub fn notified(&self, channel: &str) -> Option<u64> {
+        self.notified.get(channel).copied()
+    }
+
+    /// Remembers that an address was sent everything up to this entry. Of too many the one that was
+    /// sent the least is forgotten.
+    pub fn notify(&mut self, channel: &str, last: u64) {
+        let known = self.notified.entry(channel.to_owned()).or_default();
+        *known = last.max(*known);
+        if self.notified.len() > ADDRESSES {
+            let oldest = self
+                .notified
+                .iter()
+                .min_by_key(|(name, last)| (**last, name.as_str() == channel));
+            let oldest = oldest.map(|(name, _)| name.clone());
+            self.notified
+                .retain(|name, _| Some(name) != oldest.as_ref());
+        }
     }
 
     pub(super) fn fail(&mut self, failed: Failed) {

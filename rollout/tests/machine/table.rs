@@ -409,17 +409,3 @@ fn a_plan_that_changes_moves_nobody_up() {
     walk.good(60, 10);
     walk.check(Phase::Promoted, 100);
 }
-
-#[test]
-fn states_of_others_are_refused() {
-    let refused = |text: &str, why: &str| {
-        let error = State::read(text).unwrap_err();
-        assert!(error.contains(why), "{error}");
-    };
-    refused("", "is not the state of a rollout");
-    refused(
-        "{\"version\":2}",
-        "is of version 2, and this is for version 1",
-    );
-    refused("{\"version\":1}", "is damaged");
-}
