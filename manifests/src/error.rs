@@ -1,5 +1,6 @@
 //! Why something cannot be rendered.
 
+use coalmine::diagnostic::Diagnostic;
 use core::fmt;
 
 /// Why a target cannot be rendered.
@@ -7,6 +8,8 @@ use core::fmt;
 pub enum Error {
     /// The canaries lack what the target needs: every such problem at once.
     Problems(Vec<Problem>),
+    /// The filter would refuse the plugin's config because of its size.
+    TooLarge(Box<Diagnostic>),
     /// The JSON could not be written; no config that was read without an error causes this.
     Json(serde_json::Error),
     /// The YAML could not be written; no config that was read without an error causes this.
@@ -51,6 +54,7 @@ impl fmt::Display for Error {
                 }
                 Ok(())
             }
+            Self::TooLarge(diagnostic) => write!(f, "{diagnostic}"),
             Self::Json(error) => write!(f, "cannot write JSON: {error}"),
             Self::Yaml(error) => write!(f, "cannot write YAML: {error}"),
         }

@@ -13,6 +13,7 @@
 //! | [`gateway_api`] | the Gateway API: routes to one Service a variant |
 //! | [`kubernetes`] | what all manifests for Kubernetes share: envelope, labels, provenance |
 //! | [`monitoring`] | what people watch canaries with: rules and alerts for Prometheus, a dashboard for Grafana |
+//! | [`plugin_config`] | the config that the filter reads |
 //! | [`prometheus`] | labels for Prometheus where the bootstrap is a mesh's |
 //! | [`schema`] | the file itself: JSON Schema for editors, the CustomResourceDefinition |
 //! | [`error`] | why something cannot be rendered |
@@ -26,6 +27,7 @@ pub mod into;
 pub mod istio;
 pub mod kubernetes;
 pub mod monitoring;
+pub mod plugin_config;
 pub mod prometheus;
 pub mod schema;
 

@@ -21,6 +21,7 @@ mod read_unit;
 mod rollout;
 mod service;
 mod signed;
+mod size;
 mod travel;
 mod write;
 
@@ -31,6 +32,7 @@ pub use read::{Canaries, PLUGIN_KIND, read, read_json};
 pub use rollout::{Analysis, Freeze, Limit, Query, Ratio, Rollout, Step, TimeOfWeek};
 pub use service::Service;
 pub use signed::{PublicKey, Revoked, SignedPins, VERIFICATIONS_PER_SECOND};
+pub use size::{MAX_PLUGIN_BYTES, too_large};
 pub use travel::{Callers, Heritage, Inherit, Propagate};
 pub use write::{Plugin, plugin_json};
 

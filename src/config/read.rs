@@ -4,6 +4,7 @@ use super::ancestors::check_ancestors;
 use super::fields::{Field, Fields, Report, nearest_or_all};
 use super::names::{header_name, label, name_in_list};
 use super::read_spec::read_spec;
+use super::too_large;
 use super::{API_VERSION, CANARY_KIND, Canary, VARIANT_HEADER};
 use crate::diagnostic::{Diagnostic, Place, Severity, any_error};
 use crate::node::{Node, Value};
@@ -176,6 +177,9 @@ fn of_kind<'n>(root: &Field<'n>, kind: &str) -> Option<Fields<'n>> {
 pub fn read_json(bytes: &[u8]) -> Result<Canaries, Vec<Diagnostic>> {
     if bytes.trim_ascii().is_empty() {
         return Ok(Canaries::default());
+    }
+    if let Some(diagnostic) = too_large(bytes.len()) {
+        return Err(vec![diagnostic]);
     }
     let node: Node = serde_json::from_slice(bytes).map_err(|error| {
         vec![Diagnostic {

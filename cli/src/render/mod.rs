@@ -44,6 +44,7 @@ use clap::{Args, Subcommand};
 use coalmine_manifests::{Error, File, kubernetes};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
+use std::slice;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -158,6 +159,9 @@ pub(crate) fn refused(error: &Error, input: &Input) -> Failure {
                 .map(|problem| placed(problem, &input.sources))
                 .collect();
             Failure::diagnosed(&found, &input.sources)
+        }
+        Error::TooLarge(diagnostic) => {
+            Failure::diagnosed(slice::from_ref(&**diagnostic), &input.sources)
         }
         other => Failure::cannot(format!("{other}")),
     }

@@ -5,8 +5,7 @@ use crate::args::{Files, after_help};
 use crate::input;
 use crate::outcome::{Failure, Outcome};
 use clap::Args;
-use coalmine::config::plugin_json;
-use coalmine_manifests::{Error, File};
+use coalmine_manifests::{File, plugin_config};
 use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
@@ -33,7 +32,7 @@ pub(super) fn render(args: &PluginArgs) -> Result<Outcome, Failure> {
     let mut input = input::sound(&args.files)?;
     input.canaries.edge |= args.edge;
     let mut json =
-        plugin_json(&input.canaries).map_err(|error| refused(&Error::Json(error), &input))?;
+        plugin_config::compact(&input.canaries).map_err(|error| refused(&error, &input))?;
     json.push('\n');
     let Some(folder) = folder(args.output.as_deref()) else {
         return Ok(Outcome {

@@ -3,8 +3,8 @@
 use super::discovery::{self, Typed};
 use super::{FILTER, Options, PLUGIN, WATCHED};
 use crate::kubernetes::Provenance;
-use crate::{Error, File};
-use coalmine::config::{Canaries, Canary, plugin_json};
+use crate::{Error, File, plugin_config};
+use coalmine::config::{Canaries, Canary};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -81,7 +81,7 @@ pub fn plugin_resource(
 ) -> Result<File, Error> {
     let names: Vec<String> = canaries.canaries.iter().map(Canary::full_name).collect();
     let annotations = provenance.annotations(names.iter().map(String::as_str));
-    resource(&plugin_json(canaries)?, annotations, options)
+    resource(&plugin_config::compact(canaries)?, annotations, options)
 }
 
 /// The same file around any text that the filter is to be configured with.

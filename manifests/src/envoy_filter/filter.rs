@@ -4,7 +4,8 @@ use super::{Code, ConfigPatch, Context, Match, Object, Options, Patch, PatchValu
 use crate::Error;
 use crate::envoy::{FailurePolicy, Typed};
 use crate::istio::NAME;
-use coalmine::config::{Canaries, Plugin};
+use crate::plugin_config;
+use coalmine::config::Canaries;
 use serde::Serialize;
 use serde_saphyr::LitString;
 
@@ -188,7 +189,7 @@ fn extension<'c>(canaries: &Canaries, options: &'c Options) -> Result<ConfigPatc
         configuration: Typed::new(
             "google.protobuf.StringValue",
             StringValue {
-                value: LitString(serde_json::to_string_pretty(&Plugin::from(canaries))?),
+                value: LitString(plugin_config::pretty(canaries)?),
             },
         ),
     };

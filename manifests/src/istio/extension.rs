@@ -2,7 +2,7 @@
 
 use super::Module;
 use crate::kubernetes::{Manifest, Metadata, Provenance};
-use crate::{Error, File};
+use crate::{Error, File, plugin_config};
 use coalmine::config::{Canaries, Plugin};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -177,7 +177,7 @@ pub(super) fn extension(
         image_pull_secret: extension.pull_secret.as_deref(),
         fail_strategy: extension.fail_strategy,
         plugin_name: super::NAME,
-        plugin_config: Plugin::from(canaries),
+        plugin_config: plugin_config::object(canaries)?,
     };
     let metadata = metadata(canaries, provenance, extension);
     let api_version = "extensions.istio.io/v1alpha1";
