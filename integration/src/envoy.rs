@@ -38,6 +38,7 @@ pub struct Launch {
     wrapper: Vec<OsString>,
     log_level: String,
     ready_within: Duration,
+    generation: Option<(u32, u32)>,
 }
 
 #[derive(Debug, Clone)]
@@ -57,6 +58,7 @@ impl Launch {
             wrapper: Vec::new(),
             log_level: "info".to_owned(),
             ready_within: Duration::from_secs(20),
+            generation: None,
         }
     }
 
@@ -112,6 +114,15 @@ impl Launch {
         self
     }
 
+    /// The Envoy number `epoch`, from 0 on, of those that take over from each other by a hot restart.
+    /// They share `base_id`, which no others on this machine have; the ports of their listeners must be
+    /// fixed, or the next one would not find them.
+    #[must_use]
+    pub fn hot_restart(mut self, base_id: u32, epoch: u32) -> Self {
+        self.generation = Some((base_id, epoch));
+        self
+    }
+
     /// Starts Envoy and waits until it is ready.
     ///
     /// # Errors
@@ -139,7 +150,6 @@ impl Launch {
             .arg("-c")
             .arg(&config)
             .args(["--concurrency", &self.concurrency.to_string()])
-            .arg("--disable-hot-restart")
             .args(["--log-level", &self.log_level])
             .arg("--admin-address-path")
             .arg(&admin_file)
@@ -147,6 +157,14 @@ impl Launch {
             .stdout(Stdio::null())
             // Not --log-path: that one is buffered for seconds.
             .stderr(File::create(&log)?);
+        match self.generation {
+            None => command.arg("--disable-hot-restart"),
+            Some((base_id, epoch)) => command
+                .args(["--base-id", &base_id.to_string()])
+                .args(["--restart-epoch", &epoch.to_string()])
+                // The one before is drained at once, and ends soon after.
+                .args(["--drain-time-s", "2", "--parent-shutdown-time-s", "4"]),
+        };
         if let Some(folder) = &self.working_directory {
             command.current_dir(folder);
         }

@@ -23,6 +23,7 @@
 //! | [`stand`] | all of it together: an Envoy with what the companion rendered for canaries |
 //! | [`registry`] | a real OCI registry |
 //! | [`prometheus`] | a real Prometheus |
+//! | [`clock`] | the clock of a program, put forth and back |
 //! | [`command`] | `coalmine` and `xtask`, as programs |
 //! | [`runtime`] | the tokio runtime that all of it runs on |
 //! | [`series`] | metrics as Prometheus reads them |
@@ -31,6 +32,7 @@
 pub mod admin;
 pub mod behaviour;
 pub mod client;
+pub mod clock;
 pub mod command;
 pub mod decisions;
 pub mod discovery;

@@ -113,3 +113,36 @@ fn links_lead_somewhere() {
         }
     }
 }
+
+/// A promise about a failure names the test that keeps it, and that test is there.
+#[test]
+fn what_happens_when_something_breaks_is_tested() {
+    let page = fs::read_to_string(root().join("docs/failure-modes.md")).unwrap();
+    let rows = page.lines().filter(|line| line.starts_with("| "));
+    let rows = rows.filter(|row| !row.starts_with("| what |"));
+    let mut checked = 0;
+    for row in rows {
+        let last = row.trim_end_matches('|').rsplit('|').next().unwrap();
+        let mut names = Vec::new();
+        let mut files = 0;
+        for quoted in last.split('`').skip(1).step_by(2) {
+            if !quoted.ends_with(".rs") {
+                names.push(quoted);
+                continue;
+            }
+            let text = fs::read_to_string(root().join(quoted)).unwrap();
+            for name in names.drain(..) {
+                let test = "#[test]\n";
+                let found = text.split(test).skip(1).any(|rest| {
+                    let rest = rest.trim_start();
+                    rest.starts_with(&format!("fn {name}("))
+                });
+                assert!(found, "{quoted} has no test {name}");
+                checked += 1;
+            }
+            files += 1;
+        }
+        assert!(files > 0 && names.is_empty(), "no test: {row}");
+    }
+    assert!(checked > 20, "{checked}");
+}

@@ -264,3 +264,83 @@ fn a_source_is_called_by_its_name_alone() {
     assert_eq!(by("./sound.yaml"), plain);
     assert_eq!(by(path.to_str().unwrap()), plain);
 }
+
+/// What the filter would refuse because of its size is rendered for nobody.
+#[test]
+fn what_is_too_large_for_proxies_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let values: String = (0..300_000).map(|n| format!("user-{n:010},")).collect();
+    let text = format!(
+        "
+apiVersion: coalmine.dev/v1alpha1
+kind: Canary
+metadata: {{name: shop, namespace: shop}}
+spec:
+  hosts: [shop]
+  variants:
+    stable: {{endpoints: ['127.0.0.1:1'], labels: {{version: v1}}}}
+    canary: {{endpoints: ['127.0.0.1:2'], labels: {{version: v2}}}}
+  default: stable
+  rules: [{{name: staff, when: {{header: {{name: x-user-id, in: [{values}]}}}}, route: canary}}]
+"
+    );
+    fs::write(folder.path().join("shop.yaml"), text).unwrap();
+    for target in [
+        "plugin",
+        "envoy -o run",
+        "istio --module oci://registry.example.com/coalmine@sha256:0000000000000000000000000000000000000000000000000000000000000000",
+        "istio-envoyfilter --module /var/lib/coalmine.wasm",
+    ] {
+        let words = format!("render {target} shop.yaml");
+        let words = shlex::split(&words).unwrap();
+        let ran = run(command().args(words).current_dir(folder.path()), "");
+        assert_eq!(ran.code, 2, "{target}: {}", ran.stderr);
+        assert!(
+            ran.stderr.contains("at most 4194304 are taken"),
+            "{target}: {}",
+            ran.stderr
+        );
+        assert!(
+            ran.stderr.contains("give a proxy only the canaries"),
+            "{}",
+            ran.stderr
+        );
+    }
+}
+
+/// Where nothing more can be written, what is in force stays so, and nothing is left lying about.
+#[test]
+fn a_disk_that_is_full_leaves_what_was_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    assert_eq!(render(&out, &[]).code, 0);
+    let files = || {
+        let mut files = Vec::new();
+        let mut folders = vec![out.clone()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                match path.is_dir() {
+                    true => folders.push(path),
+                    false => files.push((fs::read(&path).unwrap(), path)),
+                }
+            }
+        }
+        files.sort();
+        files
+    };
+    let before = files();
+    assert!(before.len() > 1);
+    let text = fs::read_to_string(data_folder().join("sound.yaml")).unwrap();
+    let changed = text.replace("5%", "6%");
+    assert_ne!(changed, text);
+    fs::write(folder.path().join("sound.yaml"), changed).unwrap();
+    // A limit of no bytes, which a process that ignores the signal meets as an error of the write.
+    let script = "trap '' XFSZ; ulimit -f 0; exec \"$0\" render envoy sound.yaml -o out";
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", script, env!("CARGO_BIN_EXE_coalmine")]);
+    let ran = run(shell.current_dir(folder.path()), "");
+    assert_eq!(ran.code, 3, "{ran}");
+    assert!(ran.stderr.contains("cannot write"), "{ran}");
+    assert_eq!(files(), before);
+}

@@ -86,7 +86,8 @@ impl Setting {
         Self::launch(launch, canaries, |_| (), |_, _| ()).unwrap()
     }
 
-    fn launch(
+    /// Started in another way.
+    pub(crate) fn launch(
         launch: Launch,
         mut canaries: Canaries,
         choose: impl FnOnce(&mut Options),
