@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `scenarios` | what is measured, with `policies`, `request`, `tokens`, `bootstrap` and `policy.lua` |
 //! | `callgrind` | one scenario on one Envoy: instructions per request |
+//! | `load` | throughput and latency, by turns: `cargo xtask load` |
 //! | `decide` | the decision alone, natively, by criterion |
 //! | `weight` | the module's bytes, and its memory in Envoy |
 //! | `report` | the table and the JSON |
@@ -13,6 +14,7 @@ mod bootstrap;
 mod budget;
 mod callgrind;
 mod decide;
+mod load;
 mod policies;
 mod report;
 mod request;
@@ -39,6 +41,7 @@ use report::{Measured, Report};
 use scenarios::{NO_FILTER, Scenario};
 
 pub(crate) use budget::stage;
+pub(crate) use load::Load;
 
 /// So many Envoys at once change no count; more than cores only make each slower.
 const AT_ONCE: usize = 2;

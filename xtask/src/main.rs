@@ -11,6 +11,7 @@ mod golden;
 mod istio;
 mod module;
 mod setup;
+mod soak;
 mod step;
 mod test;
 mod toolchain;
@@ -42,6 +43,8 @@ enum Task {
     Istio(istio::Istio),
     Test(test::Test),
     Bench(bench::Bench),
+    Load(bench::Load),
+    Soak(soak::Soak),
 }
 
 fn main() -> ExitCode {
@@ -55,6 +58,8 @@ fn main() -> ExitCode {
         Task::Istio(task) => task.run(),
         Task::Test(task) => task.run(),
         Task::Bench(task) => task.run(),
+        Task::Load(task) => task.run(),
+        Task::Soak(task) => task.run(),
     };
     outcome.unwrap_or_else(|problem| {
         eprintln!("error: {problem:#}");

@@ -60,10 +60,12 @@ pub(crate) enum Need {
     Go,
     /// Counts instructions; for measuring only.
     Valgrind,
+    /// Loads an Envoy; for measuring only.
+    Wrk,
 }
 
 /// Everything, in the order in which it is reported.
-const NEEDS: [Need; 11] = [
+const NEEDS: [Need; 12] = [
     Need::WasmTarget,
     Need::Rustfmt,
     Need::Clippy,
@@ -75,6 +77,7 @@ const NEEDS: [Need; 11] = [
     Need::Etcd,
     Need::Go,
     Need::Valgrind,
+    Need::Wrk,
 ];
 
 impl Setup {
@@ -122,12 +125,13 @@ impl Need {
             Self::Etcd => "etcd",
             Self::Go => "Go",
             Self::Valgrind => "valgrind",
+            Self::Wrk => "wrk",
         }
     }
 
     /// Whether the tests fail without it: those on Istio are skipped where there is no Go.
     fn required(self) -> bool {
-        !matches!(self, Self::Valgrind | Self::Go)
+        !matches!(self, Self::Valgrind | Self::Wrk | Self::Go)
     }
 
     /// What is here, in words; an error says what to do about what is not.
@@ -160,6 +164,7 @@ impl Need {
             Self::Etcd => program(cluster::ETCD.0, cluster::ETCD.1),
             Self::Go => Ok(compile::go()?.display().to_string()),
             Self::Valgrind => program("valgrind", "valgrind"),
+            Self::Wrk => program("wrk", "wrk"),
         }
     }
 
@@ -193,6 +198,7 @@ impl Need {
             Self::Etcd => install(&[cluster::ETCD.1], problem, step)?,
             Self::Go => return Err(problem),
             Self::Valgrind => install(&["valgrind"], problem, step)?,
+            Self::Wrk => install(&["wrk"], problem, step)?,
             Self::BindgenRunner => runner::install(step)?,
             Self::Envoy => {
                 envoy_with_python(envoy, step)?;

@@ -14,7 +14,7 @@ use crate::setting::{
 };
 
 /// The memory of a process that is in RAM, in KiB.
-fn resident(pid: u32) -> u64 {
+pub(crate) fn resident(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:"));
     let words = line.unwrap().split_whitespace().nth(1);

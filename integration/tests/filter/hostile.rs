@@ -24,7 +24,7 @@ const BATCH: usize = 2_000;
 
 /// The first looks at all kinds of places; nothing in it is as in the second, so that a request
 /// that the filter and Envoy's virtual hosts take for different canaries' comes out wrong.
-const SHOP: &str = "
+pub(crate) const SHOP: &str = "
 apiVersion: coalmine.dev/v1alpha1
 kind: Canary
 metadata: {name: shop}
@@ -48,7 +48,7 @@ spec:
   unit: [{header: x-user-id}, {cookie: session}, {query: user}]
 ";
 
-const REST: &str = "
+pub(crate) const REST: &str = "
 apiVersion: coalmine.dev/v1alpha1
 kind: Canary
 metadata: {name: rest}
@@ -91,7 +91,7 @@ impl coalmine::Request for Asked {
 }
 
 impl Asked {
-    fn request(&self) -> Request {
+    pub(crate) fn request(&self) -> Request {
         let request = Request::new(self.method, &*self.path).header("host", &*self.host);
         let headers = self.headers.iter();
         headers.fold(request, |request, (name, value)| {
@@ -125,13 +125,13 @@ impl Moment for Never {
     }
 }
 
-fn start(canaries: &str, change: impl FnOnce(&mut Vec<File>, &Options)) -> Setting {
+pub(crate) fn start(canaries: &str, change: impl FnOnce(&mut Vec<File>, &Options)) -> Setting {
     let room = |options: &mut Options| options.max_request_headers_kib = Some(512);
     Setting::with(read(canaries), room, change)
 }
 
 /// The same Envoy but for the filter.
-fn without_filter(files: &mut [File]) {
+pub(crate) fn without_filter(files: &mut [File]) {
     let bootstrap = files.iter_mut().find(|file| file.name == target::BOOTSTRAP);
     let bootstrap = &mut bootstrap.unwrap().contents;
     let mut tree: serde_json::Value = serde_saphyr::from_str(bootstrap).unwrap();
@@ -147,7 +147,7 @@ pub(crate) fn number(variable: &str) -> Option<u64> {
     Some(text.parse().expect("a number"))
 }
 
-fn seed() -> u64 {
+pub(crate) fn seed() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     number("COALMINE_SEED").unwrap_or(now.as_secs())
 }
@@ -261,7 +261,7 @@ fn a_host_is_of_the_canary_whose_virtual_host_it_meets() {
 }
 
 /// What became of a request, or what is wrong about that.
-fn check(
+pub(crate) fn check(
     policy: &Policy,
     asked: &Asked,
     answer: &Response,

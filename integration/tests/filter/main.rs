@@ -2,7 +2,7 @@
 //!
 //! One program, because it is linked once and its tests share both cores. `COALMINE_ENVOY` chooses
 //! the Envoy, `COALMINE_HOSTILE` the number of hostile requests, `COALMINE_RESPONSES` that of the
-//! responses that are counted exactly.
+//! responses that are counted exactly, `COALMINE_SOAK` the seconds of the soak.
 
 mod agreement;
 mod arms;
@@ -34,6 +34,7 @@ mod requests;
 mod restart;
 mod setting;
 mod slow;
+mod soak;
 mod sockets;
 #[path = "../../../tests/tables/mod.rs"]
 mod tables;

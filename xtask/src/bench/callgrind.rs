@@ -89,21 +89,32 @@ fn command_line(log: &Path, profile: Option<&Path>) -> Vec<std::ffi::OsString> {
     words
 }
 
-/// The request that is measured: the first user who gets what the scenario expects.
+/// The request that is measured: that of [`chosen_user`].
+fn chosen(scenario: &Scenario, client: &Client) -> Result<Request> {
+    Ok(asking(scenario, &chosen_user(scenario, client)?))
+}
+
+/// The request of a user in a scenario.
+fn asking(scenario: &Scenario, user: &str) -> Request {
+    let lines = scenario.baggage.into_iter();
+    lines.fold(request::of(user), |request, line| {
+        request.header("baggage", line)
+    })
+}
+
+/// The first user who gets what the scenario expects.
 ///
 /// Where the filter under test decides by user, it must first have given both answers.
-fn chosen(scenario: &Scenario, client: &Client) -> Result<Request> {
-    let of = |user: &str| {
-        let lines = scenario.baggage.into_iter();
-        lines.fold(request::of(user), |request, line| {
-            request.header("baggage", line)
-        })
-    };
+///
+/// # Errors
+/// It has not, or nobody gets that.
+pub(super) fn chosen_user(scenario: &Scenario, client: &Client) -> Result<String> {
+    let of = |user: &str| asking(scenario, user);
     for (user, expected) in &scenario.probes {
         send(client, &[of(user)], expected).with_context(|| format!("asking as {user}"))?;
     }
     if scenario.user == User::Ordinary {
-        return Ok(of(&request::user(0)));
+        return Ok(request::user(0));
     }
     let users: Vec<String> = (0..CANDIDATES).map(request::user).collect();
     let requests = users.iter().map(|user| of(user)).collect();
@@ -117,13 +128,10 @@ fn chosen(scenario: &Scenario, client: &Client) -> Result<Request> {
             bail!("none of {CANDIDATES} users got {variant:?}: the filter does not decide");
         }
     }
-    let user = users
-        .iter()
-        .zip(&answers)
-        .find(|(_, answer)| *answer == scenario.expected)
-        .map(|(user, _)| user)
-        .with_context(|| format!("nobody got {:?}", scenario.expected))?;
-    Ok(of(user))
+    let mut all = users.into_iter().zip(&answers);
+    let found = all.find(|(_, answer)| *answer == scenario.expected);
+    let (user, _) = found.with_context(|| format!("nobody got {:?}", scenario.expected))?;
+    Ok(user)
 }
 
 /// One request so many times, each with the next pin of the scenario.

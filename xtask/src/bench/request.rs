@@ -26,19 +26,31 @@ pub(super) fn pinned_user(number: usize) -> String {
     user(900_000 + number)
 }
 
-/// The request of a user.
-pub(super) fn of(user: &str) -> Request {
-    Request::get("/api/v1/reviews/42?page=2")
-        .header("host", HOST)
-        .header(
+/// What is asked for.
+pub(super) const PATH: &str = "/api/v1/reviews/42?page=2";
+
+/// The headers of a user's request.
+pub(super) fn headers(user: &str) -> [(&'static str, &str); 6] {
+    [
+        ("host", HOST),
+        (
             "user-agent",
             "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
-        )
-        .header("accept", "application/json")
-        .header("x-request-id", "5b0c2f3e-7f0a-4d53-9c8e-0a2b6f1d9e47")
-        .header(USER, user)
-        .header(
+        ),
+        ("accept", "application/json"),
+        ("x-request-id", "5b0c2f3e-7f0a-4d53-9c8e-0a2b6f1d9e47"),
+        (USER, user),
+        (
             "cookie",
             "theme=dark; session=7d1f0c9a5be24e0f; lang=en-GB; consent=granted",
-        )
+        ),
+    ]
+}
+
+/// The request of a user.
+pub(super) fn of(user: &str) -> Request {
+    let headers = headers(user).into_iter();
+    headers.fold(Request::get(PATH), |request, (name, value)| {
+        request.header(name, value)
+    })
 }

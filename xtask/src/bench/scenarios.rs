@@ -20,6 +20,12 @@ pub(super) const POLICY_STABLE: &str = "policy-stable";
 /// As [`POLICY_STABLE`], for a request that the canary gets.
 pub(super) const POLICY_CANARY: &str = "policy-canary";
 
+/// As [`POLICY_CANARY`], with its responses counted.
+pub(super) const EVIDENCE_CANARY: &str = "evidence-canary";
+
+/// As [`LUA_STABLE`], for a request that the canary gets.
+pub(super) const LUA_CANARY: &str = "lua-canary";
+
 /// One measurement.
 pub(super) struct Scenario {
     /// Its name on the command line and in the JSON.
@@ -72,7 +78,7 @@ pub(super) fn all(module: &Path) -> Vec<Scenario> {
     let title = "coalmine, the real policy";
     all.extend(drawn([POLICY_STABLE, POLICY_CANARY], title, true, &real));
     let evidence = coalmine(policies::real_with_evidence());
-    let ids = ["evidence-stable", "evidence-canary"];
+    let ids = ["evidence-stable", EVIDENCE_CANARY];
     let title = "coalmine, the real policy with evidence";
     all.extend(drawn(ids, title, false, &evidence));
     let guarded = coalmine(policies::guarded(false));
@@ -83,7 +89,7 @@ pub(super) fn all(module: &Path) -> Vec<Scenario> {
     all.extend(drawn(ids, "coalmine, with a shared guard", false, &shared));
     let script = bootstrap(Some(lua(LUA)), Vec::new());
     let title = "Lua, the real policy";
-    all.extend(drawn([LUA_STABLE, "lua-canary"], title, false, &script));
+    all.extend(drawn([LUA_STABLE, LUA_CANARY], title, false, &script));
     for count in [1, 100, 1000] {
         let routes = (0..count).map(|number| {
             let user = request::pinned_user(number);
