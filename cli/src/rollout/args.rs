@@ -42,6 +42,30 @@ pub struct KeptArgs {
     /// The object that it acts through, if it does.
     #[command(flatten)]
     pub object: ObjectArgs,
+    /// What else the other commands take, and this one has no use for.
+    #[command(flatten)]
+    pub unasked: Unasked,
+}
+
+/// Where a rollout acts and what it writes, for commands that do neither: all commands of a rollout take the
+/// same words, so that a job says them once.
+#[derive(Debug, Args)]
+pub struct Unasked {
+    /// As the others.
+    #[arg(long, hide = true)]
+    config: Option<PathBuf>,
+    /// As the others.
+    #[arg(long, hide = true)]
+    git: Option<PathBuf>,
+    /// As the others.
+    #[arg(long, hide = true)]
+    git_push: Option<String>,
+    /// As the others.
+    #[arg(long, hide = true)]
+    patch: Option<PathBuf>,
+    /// As the others.
+    #[arg(long, hide = true)]
+    journal: Option<PathBuf>,
 }
 
 /// Which rollout, and where it acts.

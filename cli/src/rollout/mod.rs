@@ -141,7 +141,7 @@ impl RolloutArgs {
         match &self.command {
             Command::Plan(args) => args.output,
             Command::Step(args) => args.output,
-            Command::Status(args) => args.output,
+            Command::Status(args) => args.output.format(),
             Command::Approve(args)
             | Command::Pause(args)
             | Command::Resume(args)

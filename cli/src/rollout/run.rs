@@ -8,6 +8,7 @@ use crate::args::Format;
 use crate::outcome::{Failure, NO, Outcome};
 use crate::progress;
 use clap::Args;
+use coalmine::bucket::Share;
 use coalmine_rollout::machine::{Phase, State};
 use coalmine_rollout::plan::Plan;
 use std::io::Write;
@@ -22,7 +23,7 @@ const LOOKS_EVERY: Duration = Duration::from_secs(2);
 #[command(after_help = after("\
 Examples:
   coalmine rollout run reviews.yaml --config run/xds/coalmine.json --prometheus http://127.0.0.1:9090
-  coalmine rollout run reviews.yaml --revision $GIT_SHA --timeout 7200 \\
+  coalmine rollout run reviews.yaml --revision $GIT_SHA --timeout 7200 --until-approval \\
     --config run/xds/coalmine.json --journal reviews.jsonl --prometheus https://prometheus.example.com
 
 It says every decision as it is taken, on standard error, and ends with the exit code of what the rollout
@@ -34,6 +35,10 @@ pub struct RunArgs {
     /// Give up waiting after so many seconds, with exit code 4; the rollout stays where it is
     #[arg(long, value_name = "SECONDS")]
     pub timeout: Option<u64>,
+    /// End when a step waits for an approval, with exit code 4, instead of waiting for it: so that whoever
+    /// approves starts another job
+    #[arg(long)]
+    pub until_approval: bool,
 }
 
 pub(super) fn run(args: &RunArgs) -> Result<Outcome, Failure> {
@@ -64,6 +69,15 @@ pub(super) fn run(args: &RunArgs) -> Result<Outcome, Failure> {
                     outcome.code = ended;
                     return Ok(outcome);
                 }
+                if let Some(share) = awaited(&drive.plan, &done.state)
+                    && args.until_approval
+                    && done.pending.is_none()
+                {
+                    spinner.finish_and_clear();
+                    return Ok(underway(format!(
+                        "{share} waits for an approval: `approve` it and run it again"
+                    )));
+                }
                 if let Some(run) = &done.state.run {
                     let holding = run.holding.join("; ");
                     spinner.set_message(format!("{} | {holding}", place(&drive.plan, run)));
@@ -82,11 +96,9 @@ pub(super) fn run(args: &RunArgs) -> Result<Outcome, Failure> {
             .is_some_and(|most| begun.elapsed() >= Duration::from_secs(most))
         {
             spinner.finish_and_clear();
-            return Ok(Outcome {
-                talk: "not done yet; run it again, and it goes on\n".to_owned(),
-                code: UNDERWAY,
-                ..Outcome::default()
-            });
+            return Ok(underway(
+                "not done yet; run it again, and it goes on".to_owned(),
+            ));
         }
         thread::sleep(every);
         // A plan that was edited is the plan.
@@ -95,6 +107,20 @@ pub(super) fn run(args: &RunArgs) -> Result<Outcome, Failure> {
             Err(failure) => complain(&spinner, &mut trouble, &failure.message),
         }
     }
+}
+
+fn underway(why: String) -> Outcome {
+    Outcome {
+        talk: why + "\n",
+        code: UNDERWAY,
+        ..Outcome::default()
+    }
+}
+
+/// The share of this plan that waits for an approval.
+fn awaited(plan: &Plan, state: &State) -> Option<Share> {
+    let run = state.run.as_ref().filter(|run| run.salt == plan.salt)?;
+    run.awaits(plan)
 }
 
 /// What the rollout of this plan came to: another revision may have taken its place.

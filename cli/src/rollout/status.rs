@@ -4,7 +4,7 @@ use super::args::KeptArgs;
 use super::{UNDERWAY, after};
 use crate::args::Format;
 use crate::outcome::{Failure, NO, Outcome};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use coalmine::Timestamp;
 use coalmine_rollout::journal::{Entry, rate};
 use coalmine_rollout::machine::state::Evidence;
@@ -22,14 +22,41 @@ const SHOWN: usize = 8;
 #[command(after_help = after("\
 Examples:
   coalmine rollout status reviews.yaml
-  coalmine rollout status reviews.yaml -o json | jq -r '.holding[]'"))]
+  coalmine rollout status reviews.yaml -o json | jq -r '.holding[]'
+  coalmine rollout status reviews.yaml -o env >> \"$GITHUB_OUTPUT\""))]
 pub struct StatusArgs {
     /// Which rollout.
     #[command(flatten)]
     pub of: KeptArgs,
     /// How to print
     #[arg(short, long, value_enum, default_value_t)]
-    pub output: Format,
+    pub output: Form,
+}
+
+/// How a status is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    /// For people
+    #[default]
+    #[value(alias = "text")]
+    Table,
+    /// For programs
+    Json,
+    /// For programs, and easier to read
+    Yaml,
+    /// Lines of NAME=VALUE, as CD tools take the outputs of a job
+    Env,
+}
+
+impl Form {
+    /// How problems are printed then.
+    pub fn format(self) -> Format {
+        match self {
+            Self::Table | Self::Env => Format::Table,
+            Self::Json => Format::Json,
+            Self::Yaml => Format::Yaml,
+        }
+    }
 }
 
 /// How it stands.
@@ -47,6 +74,9 @@ pub(super) struct Status<'s> {
     step: Option<usize>,
     steps: usize,
     share: String,
+    /// The share that waits for an approval.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    awaits: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     since: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -65,7 +95,14 @@ struct Counts {
 
 pub(super) fn status(args: &StatusArgs) -> Result<Outcome, Failure> {
     let (plan, state) = args.of.read()?;
-    told(&plan, &state, &state.journal, args.output)
+    match args.output {
+        Form::Env => Ok(Outcome {
+            data: Status::of(&plan, &state, &state.journal).lines(),
+            code: code(&state),
+            ..Outcome::default()
+        }),
+        form => told(&plan, &state, &state.journal, form.format()),
+    }
 }
 
 /// A state as it is printed, with the decisions that are news.
@@ -131,12 +168,34 @@ impl<'s> Status<'s> {
             step,
             steps: plan.steps.len(),
             share: run.map_or_else(|| "0%".to_owned(), |run| run.share.to_string()),
+            awaits: run
+                .and_then(|run| run.awaits(plan))
+                .map(|share| share.to_string()),
             since: run.and_then(|run| run.since).map(|since| since.to_string()),
             paused_by: run.and_then(|run| run.paused.as_deref()),
             holding: run.map_or(&[], |run| &run.holding),
             evidence: run.map(|run| counts(&run.evidence)).unwrap_or_default(),
             decisions,
         }
+    }
+
+    /// What a later job decides by. A value is one line whatever is in it, so that none makes another.
+    fn lines(&self) -> String {
+        let last = self.decisions.last().map(said);
+        let values = [
+            ("PHASE", Some(self.phase)),
+            ("SHARE", Some(self.share.as_str())),
+            ("AWAITS", self.awaits.as_deref()),
+            ("REVISION", self.revision),
+            ("LAST", last.as_deref()),
+        ];
+        let mut text = String::new();
+        for (name, value) in values {
+            let value = value.unwrap_or_default();
+            let value = value.replace(|letter: char| letter.is_control(), " ");
+            let _ = writeln!(text, "ROLLOUT_{name}={value}");
+        }
+        text
     }
 
     fn text(&self) -> String {

@@ -293,3 +293,61 @@ fn a_journal_that_was_cut_is_mended() {
         .collect();
     assert_eq!(numbers, [1, 2, 3, 4, 5]);
 }
+
+/// A job that may not wait for days ends where somebody has to say something, and another one goes on.
+#[test]
+fn a_run_ends_where_an_approval_is_wanted() {
+    let folder = Folder::new();
+    let run = format!("run shop.yaml --until-approval --timeout 0 --config plugin.json {AWAY}");
+    folder.check(
+        &run,
+        4,
+        "10% waits for an approval: `approve` it and run it again",
+    );
+    let status = folder.run("rollout status shop.yaml -o json");
+    let status: Value = serde_json::from_str(&status.stdout).unwrap();
+    assert_eq!(status["awaits"], "10%");
+    folder.check("approve shop.yaml --config plugin.json", 0, "approved");
+    folder.check(&run, 4, "not done yet");
+    let status = folder.run("rollout status shop.yaml -o json");
+    let status: Value = serde_json::from_str(&status.stdout).unwrap();
+    assert_eq!(status["awaits"], Value::Null);
+}
+
+/// What a job hands on to the next: whatever is in a message, a line is one value. `status` and
+/// `report` take the words that say where the others act.
+#[test]
+fn a_status_is_lines_for_the_next_job() {
+    let folder = Folder::new();
+    let at = "--config plugin.json --journal log --state kept.json";
+    let check = |code: i32, expected: &str| {
+        let ran = folder.run(&format!("rollout status shop.yaml -o env {at}"));
+        assert_eq!((ran.code, ran.stdout.as_str()), (code, expected), "{ran}");
+    };
+    check(
+        4,
+        "ROLLOUT_PHASE=none\nROLLOUT_SHARE=0%\nROLLOUT_AWAITS=\nROLLOUT_REVISION=\nROLLOUT_LAST=\n",
+    );
+    folder.check(
+        &format!("step shop.yaml --revision v2 {at} {AWAY}"),
+        4,
+        "waiting",
+    );
+    check(
+        4,
+        "ROLLOUT_PHASE=waiting\nROLLOUT_SHARE=0%\nROLLOUT_AWAITS=10%\nROLLOUT_REVISION=v2\n\
+         ROLLOUT_LAST=waiting: waits for an approval before it has 10%\n",
+    );
+    let by = "--by 'ada\nROLLOUT_PHASE=promoted'";
+    folder.check(&format!("abort shop.yaml {by} {at}"), 0, "aborted");
+    check(
+        1,
+        "ROLLOUT_PHASE=aborted\nROLLOUT_SHARE=0%\nROLLOUT_AWAITS=\nROLLOUT_REVISION=v2\n\
+         ROLLOUT_LAST=aborted: aborted by ada ROLLOUT_PHASE=promoted\n",
+    );
+    folder.check(
+        &format!("report shop.yaml {at}"),
+        0,
+        "| aborted | 0% | aborted by ada",
+    );
+}

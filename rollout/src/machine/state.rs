@@ -269,6 +269,15 @@ impl State {
 // === impl Run ===
 
 impl Run {
+    /// The share that waits for an approval, if that is what the next step wants.
+    pub fn awaits(&self, plan: &Plan) -> Option<Share> {
+        let Phase::Waiting(index) = self.phase else {
+            return None;
+        };
+        let step = plan.steps.get(index)?;
+        (step.approve && self.approved != Some(step.share)).then_some(step.share)
+    }
+
     pub(super) fn new(plan: &Plan, now: Timestamp) -> Self {
         Self {
             salt: plan.salt.clone(),

@@ -108,7 +108,7 @@ impl Turn<'_> {
         let phase = run.phase;
         let holding = match phase {
             Phase::Walking(index) => self.before_next(index),
-            Phase::Waiting(index) => self.before(index),
+            Phase::Waiting(_) => self.before(),
             Phase::Promoted | Phase::RolledBack | Phase::Aborted => return,
         };
         if holding.is_empty() {
@@ -154,17 +154,14 @@ impl Turn<'_> {
         holding
     }
 
-    /// What is in the way of a step that is next.
-    fn before(&self, index: usize) -> Vec<String> {
+    /// What is in the way of the step that is next.
+    fn before(&self) -> Vec<String> {
         let mut holding = self.before_any();
         let Some(run) = &self.state.run else {
             return holding;
         };
-        if let Some(step) = self.plan.steps.get(index)
-            && step.approve
-            && run.approved != Some(step.share)
-        {
-            holding.push(format!("{} needs an approval", step.share));
+        if let Some(share) = run.awaits(self.plan) {
+            holding.push(format!("{share} needs an approval"));
         }
         // Before the first step there is nothing to see.
         if run.share != Share::NONE {
