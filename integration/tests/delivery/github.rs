@@ -1,0 +1,360 @@
+//! A runner of GitHub Actions, as far as `delivery/github` needs one, and what becomes of versions under it.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use serde_json::{Map, Value, json};
+
+use crate::expression::{filled, holds};
+use crate::setting::{Job, Setting, delivered};
+
+/// How `shell: bash` runs a script.
+pub(crate) const BASH: [&str; 6] = ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail"];
+
+pub(crate) fn yaml(text: &str) -> Value {
+    serde_saphyr::from_str(text).unwrap()
+}
+
+/// What there is to know where an expression stands.
+#[derive(Clone)]
+pub(crate) struct Contexts(pub(crate) Value);
+
+impl Contexts {
+    /// What a word of an expression is worth. An output that was not set is nothing; all else has to be there.
+    fn worth(&self, word: &str) -> Value {
+        if word == "always()" {
+            return true.into();
+        }
+        let mut value = &self.0;
+        for name in word.split('.') {
+            value = match value.get(name) {
+                Some(value) => value,
+                None if word.contains(".outputs.") => return Value::Null,
+                None => panic!("{word} is not there: {name}"),
+            };
+        }
+        value.clone()
+    }
+
+    fn filled(&self, value: &Value) -> String {
+        filled(&text(value), &|word| self.worth(word))
+    }
+
+    /// Outputs by what they are made of.
+    fn outputs(&self, of: &Value) -> Value {
+        let outputs = entries(of).into_iter();
+        let outputs = outputs.map(|(name, value)| (name, self.filled(&value).into()));
+        Value::Object(outputs.collect())
+    }
+}
+
+fn text(value: &Value) -> String {
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn entries(value: &Value) -> Map<String, Value> {
+    value.as_object().cloned().unwrap_or_default()
+}
+
+/// What a job, or the steps of an action, came to.
+pub(crate) struct Done {
+    pub(crate) success: bool,
+    /// By the ids of steps.
+    pub(crate) steps: Value,
+    pub(crate) log: String,
+    /// How many steps ran.
+    pub(crate) ran: usize,
+}
+
+/// A runner of steps.
+pub(crate) struct Runner<'s> {
+    pub(crate) job: &'s Job,
+    /// The environment of every step, beside what GitHub itself sets.
+    pub(crate) environment: BTreeMap<String, String>,
+    pub(crate) actor: &'static str,
+}
+
+impl Runner<'_> {
+    /// Runs steps one after the other; what `uses` an action runs the steps of that.
+    pub(crate) fn steps(&self, steps: &Value, contexts: &Value) -> Done {
+        let mut done = Done {
+            success: true,
+            steps: json!({}),
+            log: String::new(),
+            ran: 0,
+        };
+        for step in steps.as_array().unwrap() {
+            let mut here = Contexts(contexts.clone());
+            here.0["steps"] = done.steps.clone();
+            let condition = step["if"].as_str();
+            let wanted = condition.map(|condition| holds(condition, &|word| here.worth(word)));
+            // A step without a condition of its own runs as long as nothing has failed.
+            let always = condition.is_some_and(|condition| condition.contains("always()"));
+            if !wanted.unwrap_or(true) || (!done.success && !always) {
+                continue;
+            }
+            done.ran += 1;
+            let (success, outputs, log) = match step["uses"].as_str() {
+                Some(action) if action.starts_with("actions/checkout@") => {
+                    (true, json!({}), String::new())
+                }
+                Some("./.github/actions/coalmine") => self.action(&step["with"], &here),
+                Some(other) => panic!("{other} is not there"),
+                None => self.shell(step, &here),
+            };
+            done.success &= success;
+            done.log += &log;
+            if let Some(id) = step["id"].as_str() {
+                done.steps[id] = json!({ "outputs": outputs });
+            }
+        }
+        done
+    }
+
+    fn action(&self, with: &Value, here: &Contexts) -> (bool, Value, String) {
+        let action = yaml(&delivered("github/action.yml"));
+        let mut inputs = json!({});
+        let given = entries(with);
+        for (name, input) in entries(&action["inputs"]) {
+            inputs[&name] = match (given.get(&name), input.get("default")) {
+                (Some(value), _) => here.filled(value).into(),
+                (None, Some(default)) => text(default).into(),
+                (None, None) => panic!("{name} is required"),
+            };
+        }
+        let unknown = given.keys().find(|name| inputs.get(name).is_none());
+        assert_eq!(unknown, None);
+        assert_eq!(action["runs"]["using"], "composite");
+        let done = self.steps(&action["runs"]["steps"], &json!({ "inputs": inputs }));
+        let values = entries(&action["outputs"]).into_iter();
+        let values = values.map(|(name, output)| (name, output["value"].clone()));
+        let inside = Contexts(json!({ "steps": done.steps }));
+        let outputs = inside.outputs(&values.collect::<Map<_, _>>().into());
+        (done.success, outputs, done.log)
+    }
+
+    fn shell(&self, step: &Value, here: &Contexts) -> (bool, Value, String) {
+        assert_eq!(step["shell"], "bash");
+        let script = step["run"].as_str().unwrap();
+        // What an input says must not become a part of the script.
+        assert!(!script.contains("${{"), "{script}");
+        let mut environment = self.environment.clone();
+        for (name, value) in entries(&step["env"]) {
+            environment.insert(name, here.filled(&value));
+        }
+        let output = self.job.kept().join("output");
+        fs::write(&output, "").unwrap();
+        environment.insert("GITHUB_OUTPUT".to_owned(), output.display().to_string());
+        environment.insert("GITHUB_ACTOR".to_owned(), self.actor.to_owned());
+        environment.insert(
+            "GITHUB_STEP_SUMMARY".to_owned(),
+            self.job.kept().join("summary").display().to_string(),
+        );
+        let folder = self.job.repository();
+        let ran = self.job.script(&BASH, script, &folder, &environment);
+        let mut outputs = json!({});
+        for line in fs::read_to_string(&output).unwrap().lines() {
+            let (name, value) = line.split_once('=').unwrap();
+            outputs[name] = value.into();
+        }
+        (ran.code == 0, outputs, ran.stdout + &ran.stderr)
+    }
+
+    /// The summary so far.
+    fn summary(&self) -> String {
+        fs::read_to_string(self.job.kept().join("summary")).unwrap_or_default()
+    }
+}
+
+/// The workflow, and who runs it.
+struct Workflow<'s> {
+    runner: Runner<'s>,
+    workflow: Value,
+}
+
+/// What became of each job that was not left out.
+type Jobs = BTreeMap<String, Done>;
+
+impl<'s> Workflow<'s> {
+    fn new(setting: &'s Setting) -> Self {
+        let workflow = yaml(&delivered("github/rollout.yml"));
+        let mut environment = BTreeMap::new();
+        for (name, value) in entries(&workflow["env"]) {
+            environment.insert(name, text(&value));
+        }
+        // That of the setting is elsewhere than people's.
+        let there = environment.insert("COALMINE_PROMETHEUS".to_owned(), setting.prometheus());
+        assert!(there.is_some());
+        Self {
+            runner: Runner {
+                job: &setting.job,
+                environment,
+                actor: "ada",
+            },
+            workflow,
+        }
+    }
+
+    fn job(&self, name: &str) -> &Value {
+        &self.workflow["jobs"][name]
+    }
+
+    /// Reviewers say yes to every job in an environment.
+    fn run(&self, event: &str, what: Option<&str>) -> Jobs {
+        assert!(self.workflow["on"].get(event).is_some(), "{event}");
+        let mut done = Jobs::new();
+        let mut contexts = json!({
+            "github": {"event_name": event},
+            "inputs": {"what": what},
+            "needs": {},
+        });
+        while let Some((name, job)) = self.next(&done, &contexts) {
+            let job_done = self.runner.steps(&job["steps"], &contexts);
+            let inside = Contexts(json!({ "steps": job_done.steps }));
+            contexts["needs"][&name] = json!({ "outputs": inside.outputs(&job["outputs"]) });
+            done.insert(name, job_done);
+        }
+        done
+    }
+
+    /// A job that has not run, whose needs have succeeded, and whose condition holds.
+    fn next(&self, done: &Jobs, contexts: &Value) -> Option<(String, Value)> {
+        let here = Contexts(contexts.clone());
+        entries(&self.workflow["jobs"])
+            .into_iter()
+            .find(|(name, job)| {
+                let needed = job["needs"].as_str();
+                let met =
+                    needed.is_none_or(|needed| done.get(needed).is_some_and(|job| job.success));
+                let condition = job["if"].as_str().unwrap();
+                !done.contains_key(name) && met && holds(condition, &|word| here.worth(word))
+            })
+    }
+}
+
+fn names(jobs: &Jobs) -> Vec<&str> {
+    jobs.keys().map(String::as_str).collect()
+}
+
+fn outcome(job: &Done) -> &Value {
+    &job.steps["coalmine"]["outputs"]["outcome"]
+}
+
+#[test]
+fn a_good_version_is_promoted_when_it_is_approved() {
+    let setting = Setting::of_failing(5);
+    let workflow = Workflow::new(&setting);
+    // Whoever watches begins nothing.
+    let watch = workflow.run("schedule", None);
+    assert_eq!(names(&watch), ["step"]);
+    assert_eq!((watch["step"].success, watch["step"].ran), (true, 2));
+    assert_eq!(setting.cluster.share(), "0%");
+
+    let jobs = workflow.run("push", None);
+    assert_eq!(names(&jobs), ["approve", "walk"]);
+    let walk = &jobs["walk"];
+    assert_eq!(outcome(walk), "awaiting-approval");
+    assert_eq!(walk.steps["coalmine"]["outputs"]["awaits"], "50%");
+    assert_eq!(walk.steps["coalmine"]["outputs"]["share"], "20%");
+    assert_eq!(walk.steps["coalmine"]["outputs"]["exit-code"], "4");
+    let waits =
+        "::notice title=Coalmine::awaiting-approval at 20%25: waiting: waits for an approval";
+    assert!(walk.log.contains(waits), "{}", walk.log);
+    let approve = &jobs["approve"];
+    assert!(approve.success, "{}", approve.log);
+    assert!(
+        approve
+            .log
+            .contains("::notice title=Coalmine::promoted at 100%25"),
+        "{}",
+        approve.log
+    );
+    assert_eq!(workflow.job("approve")["environment"], "production");
+    assert_eq!(setting.cluster.share(), "100%");
+    let summary = workflow.runner.summary();
+    for told in [
+        "# Rollout of canary in bookinfo/reviews",
+        "ada has approved 50%",
+        "| promoted | 100% |",
+    ] {
+        assert!(summary.contains(told), "{told}: {summary}");
+    }
+
+    // Run again, because the runner died: nothing is said twice, and nothing begins.
+    let again = workflow.run("push", None);
+    assert_eq!(
+        (names(&again), outcome(&again["walk"])),
+        (vec!["walk"], &"promoted".into())
+    );
+    let approve = workflow
+        .runner
+        .steps(&workflow.job("approve")["steps"], &json!({}));
+    assert!(approve.success, "{}", approve.log);
+    assert!(
+        approve.log.contains("there was nothing to approve"),
+        "{}",
+        approve.log
+    );
+    let watch = workflow.run("schedule", None);
+    assert_eq!((watch["step"].success, watch["step"].ran), (true, 2));
+}
+
+#[test]
+fn a_bad_version_is_rolled_back_and_fails_the_job() {
+    let setting = Setting::of_failing(400);
+    let workflow = Workflow::new(&setting);
+    let jobs = workflow.run("push", None);
+    assert_eq!(names(&jobs), ["walk"]);
+    let walk = &jobs["walk"];
+    assert!(!walk.success);
+    assert_eq!(outcome(walk), "rolled-back");
+    assert_eq!(walk.steps["coalmine"]["outputs"]["phase"], "rolled-back");
+    assert_eq!(walk.steps["coalmine"]["outputs"]["exit-code"], "1");
+    let error = "::error title=Coalmine::rolled-back at 0%25: rolled-back: ";
+    assert!(walk.log.contains(error), "{}", walk.log);
+    assert_eq!(setting.cluster.share(), "0%");
+    let summary = workflow.runner.summary();
+    assert!(summary.contains("| rolled-back | 0% |"), "{summary}");
+    // Every five minutes nobody is told again of what has failed once.
+    let watch = workflow.run("schedule", None);
+    assert_eq!((watch["step"].success, watch["step"].ran), (true, 2));
+    let abort = workflow.run("workflow_dispatch", Some("abort"));
+    assert_eq!(names(&abort), ["abort"]);
+    assert!(abort["abort"].success, "{}", abort["abort"].log);
+    assert!(abort["abort"].log.contains("there was nothing to abort"));
+}
+
+/// A rollout that no job lives to see the end of is walked by turns; people stop it, or let it go on.
+#[test]
+fn it_is_walked_by_turns_as_well() {
+    let setting = Setting::of_failing(5);
+    let mut workflow = Workflow::new(&setting);
+    let walk = &mut workflow.workflow["jobs"]["walk"]["steps"][1]["with"];
+    walk["timeout"] = 0.into();
+    let jobs = workflow.run("push", None);
+    assert_eq!(
+        (names(&jobs), outcome(&jobs["walk"])),
+        (vec!["walk"], &"underway".into())
+    );
+    assert!(jobs["walk"].success);
+    let turn = || {
+        std::thread::sleep(std::time::Duration::from_millis(600));
+        let watch = workflow.run("schedule", None);
+        assert_eq!((watch["step"].success, watch["step"].ran), (true, 3));
+        watch["step"].log.clone()
+    };
+    let waits = (0..20).any(|_| turn().contains("::notice title=Coalmine::awaiting-approval"));
+    assert!(waits);
+    let approved = workflow.run("workflow_dispatch", Some("approve"));
+    assert_eq!(names(&approved), ["approve-later"]);
+    assert!(approved["approve-later"].success);
+    assert_eq!(workflow.job("approve-later")["environment"], "production");
+    assert_eq!(setting.cluster.share(), "50%");
+    turn();
+    let abort = workflow.run("workflow_dispatch", Some("abort"));
+    assert!(abort["abort"].success, "{}", abort["abort"].log);
+    assert_eq!(setting.cluster.share(), "0%");
+    assert!(workflow.runner.summary().contains("aborted by ada"));
+}

@@ -1,0 +1,18 @@
+//! `delivery/` as CD tools run it: the files are read as the tool reads them, and their steps run as they are
+//! written, against a real Envoy with the filter and a real Prometheus.
+//!
+//! | file | what |
+//! |---|---|
+//! | `setting` | a service that is rolled out, users who ask it, and what a job finds |
+//! | `cluster` | an API server with the plugin, whose config Envoy gets |
+//! | `server` | what answers HTTP in it |
+//! | `expression` | conditions, as far as the files have them |
+//! | `github` | a runner, and what becomes of versions under it |
+//! | `arguments` | what the action's inputs become |
+
+mod arguments;
+mod cluster;
+mod expression;
+mod github;
+mod server;
+mod setting;
