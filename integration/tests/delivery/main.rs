@@ -5,14 +5,15 @@
 //! |---|---|
 //! | `setting` | a service that is rolled out, users who ask it, and what a job finds |
 //! | `cluster` | an API server with the plugin, whose config Envoy gets |
-//! | `server` | what answers HTTP in it |
+//! | `server` | what answers HTTP for it, and for GitLab's API |
 //! | `expression` | conditions, as far as the files have them |
-//! | `github` | a runner, and what becomes of versions under it |
-//! | `arguments` | what the action's inputs become |
+//! | `github`, `gitlab` | a runner of each, and what becomes of versions under it |
+//! | `arguments` | what the inputs of the action for GitHub become |
 
 mod arguments;
 mod cluster;
 mod expression;
 mod github;
+mod gitlab;
 mod server;
 mod setting;

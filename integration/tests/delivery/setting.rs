@@ -86,8 +86,7 @@ impl Job {
         self.kept().join("repository")
     }
 
-    /// Runs a script in a folder, with these words in front of the script's file, and with nothing in its
-    /// environment but what the runner gives it.
+    /// Runs a script in a folder, with these words in front of the script's file.
     pub(crate) fn script(
         &self,
         shell: &[&str],
@@ -97,10 +96,20 @@ impl Job {
     ) -> Ran {
         let file = self.kept().join("script");
         fs::write(&file, script).unwrap();
+        let words = [shell, &[file.to_str().unwrap()]].concat();
+        self.run(&words, folder, environment)
+    }
+
+    /// Runs a command in a folder, with nothing in its environment but what the runner gives it.
+    pub(crate) fn run(
+        &self,
+        words: &[&str],
+        folder: &Path,
+        environment: &BTreeMap<String, String>,
+    ) -> Ran {
         let path = std::env::var("PATH").unwrap();
-        let output = Command::new(shell[0])
-            .args(&shell[1..])
-            .arg(&file)
+        let output = Command::new(words[0])
+            .args(&words[1..])
             .current_dir(folder)
             .env_clear()
             .env(
