@@ -7,7 +7,7 @@
 //! | `cluster` | an API server with the plugin, whose config Envoy gets |
 //! | `server` | what answers HTTP for it, and for GitLab's API |
 //! | `expression` | conditions, as far as the files have them |
-//! | `github`, `gitlab` | a runner of each, and what becomes of versions under it |
+//! | `github`, `gitlab`, `spinnaker` | a runner of each, and what becomes of versions under it |
 //! | `arguments` | what the inputs of the action for GitHub become |
 
 mod arguments;
@@ -17,3 +17,4 @@ mod github;
 mod gitlab;
 mod server;
 mod setting;
+mod spinnaker;
