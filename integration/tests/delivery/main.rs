@@ -9,6 +9,7 @@
 //! | `expression` | conditions, as far as the files have them |
 //! | `github`, `gitlab`, `spinnaker` | a runner of each, and what becomes of versions under it |
 //! | `arguments` | what the inputs of the action for GitHub become |
+//! | `shape` | the files against the schemas that the tools' makers publish |
 
 mod arguments;
 mod cluster;
@@ -17,4 +18,5 @@ mod github;
 mod gitlab;
 mod server;
 mod setting;
+mod shape;
 mod spinnaker;
