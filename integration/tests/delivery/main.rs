@@ -9,6 +9,7 @@
 //! | `expression` | conditions, as far as the files have them |
 //! | `github`, `gitlab`, `spinnaker` | a runner of each, and what becomes of versions under it |
 //! | `arguments` | what the inputs of the action for GitHub become |
+//! | `page` | what `docs/delivery.md` says of them |
 //! | `shape` | the files against the schemas that the tools' makers publish |
 
 mod arguments;
@@ -16,6 +17,7 @@ mod cluster;
 mod expression;
 mod github;
 mod gitlab;
+mod page;
 mod server;
 mod setting;
 mod shape;
