@@ -358,3 +358,32 @@ fn it_is_walked_by_turns_as_well() {
     assert_eq!(setting.cluster.share(), "0%");
     assert!(workflow.runner.summary().contains("aborted by ada"));
 }
+
+/// On the machine with the proxy, where the state is a file that no checkout takes away.
+#[test]
+fn it_acts_through_a_file_as_well() {
+    let setting = Setting::of_failing(5);
+    let runner = Workflow::new(&setting).runner;
+    let kept = |name: &str| setting.job.kept().join(name).display().to_string();
+    let step = |command: &str| {
+        let steps = json!([{"id": "coalmine", "uses": "./.github/actions/coalmine", "with": {
+            "command": command,
+            "files": "canaries/reviews.yaml",
+            "config": kept("envoy/xds/coalmine.json"),
+            "state": kept("reviews.json"),
+            "journal": kept("reviews.jsonl"),
+        }}]);
+        let done = runner.steps(&steps, &json!({}));
+        outcome(&done).as_str().unwrap().to_owned()
+    };
+    let outcomes = ["status", "run", "status", "approve", "run", "status"].map(step);
+    let waits = "awaiting-approval";
+    assert_eq!(
+        outcomes,
+        ["underway", waits, waits, "heard", "promoted", "promoted"]
+    );
+    let journal = fs::read_to_string(kept("reviews.jsonl")).unwrap();
+    assert!(journal.contains("ada has approved 50%"), "{journal}");
+    let left = fs::read_dir(setting.job.repository().join("canaries")).unwrap();
+    assert_eq!(left.count(), 1);
+}
