@@ -54,6 +54,8 @@ pub(crate) enum Need {
     Registry,
     /// The real Prometheus.
     Prometheus,
+    /// What the template for GitLab calls.
+    Curl,
     /// Where Kubernetes' API server keeps its objects.
     Etcd,
     /// Builds Istio and Kubernetes.
@@ -65,7 +67,7 @@ pub(crate) enum Need {
 }
 
 /// Everything, in the order in which it is reported.
-const NEEDS: [Need; 12] = [
+const NEEDS: [Need; 13] = [
     Need::WasmTarget,
     Need::Rustfmt,
     Need::Clippy,
@@ -74,6 +76,7 @@ const NEEDS: [Need; 12] = [
     Need::Envoy,
     Need::Registry,
     Need::Prometheus,
+    Need::Curl,
     Need::Etcd,
     Need::Go,
     Need::Valgrind,
@@ -122,6 +125,7 @@ impl Need {
             Self::Envoy => "Envoy",
             Self::Registry => "OCI registry",
             Self::Prometheus => "Prometheus",
+            Self::Curl => "curl",
             Self::Etcd => "etcd",
             Self::Go => "Go",
             Self::Valgrind => "valgrind",
@@ -161,6 +165,7 @@ impl Need {
             },
             Self::Registry => program(registry::PROGRAM, registry::PROGRAM),
             Self::Prometheus => program(prometheus::PROGRAM, prometheus::PROGRAM),
+            Self::Curl => program("curl", "curl"),
             Self::Etcd => program(cluster::ETCD.0, cluster::ETCD.1),
             Self::Go => Ok(compile::go()?.display().to_string()),
             Self::Valgrind => program("valgrind", "valgrind"),
@@ -195,6 +200,7 @@ impl Need {
             Self::Node => install(&["nodejs"], problem, step)?,
             Self::Registry => install(&[registry::PROGRAM], problem, step)?,
             Self::Prometheus => install(&[prometheus::PROGRAM], problem, step)?,
+            Self::Curl => install(&["curl"], problem, step)?,
             Self::Etcd => install(&[cluster::ETCD.1], problem, step)?,
             Self::Go => return Err(problem),
             Self::Valgrind => install(&["valgrind"], problem, step)?,

@@ -117,6 +117,7 @@ pub(super) fn all(envoys: &[String], on_istio: Option<&str>) -> Result<Vec<Stage
             Need::Envoy,
             Need::Registry,
             Need::Prometheus,
+            Need::Curl,
         ],
         envoy: envoy.clone(),
         istio: "",
