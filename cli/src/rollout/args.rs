@@ -66,6 +66,9 @@ pub struct Unasked {
     /// As the others.
     #[arg(long, hide = true)]
     journal: Option<PathBuf>,
+    /// As the others.
+    #[arg(long, hide = true)]
+    notify: Vec<String>,
 }
 
 /// Which rollout, and where it acts.

@@ -319,7 +319,7 @@ fn a_run_ends_where_an_approval_is_wanted() {
 #[test]
 fn a_status_is_lines_for_the_next_job() {
     let folder = Folder::new();
-    let at = "--config plugin.json --journal log --state kept.json";
+    let at = "--config plugin.json --journal log --state kept.json --notify http://127.0.0.1:9";
     let check = |code: i32, expected: &str| {
         let ran = folder.run(&format!("rollout status shop.yaml -o env {at}"));
         assert_eq!((ran.code, ran.stdout.as_str()), (code, expected), "{ran}");
