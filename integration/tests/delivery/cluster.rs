@@ -48,10 +48,19 @@ impl Cluster {
 
     /// The share that the plugin gives to the canary.
     pub(crate) fn share(&self) -> String {
-        let object = self.object.lock().unwrap();
-        let share = &object["spec"]["pluginConfig"]["canaries"][0]["spec"]["shares"]["canary"];
-        share.as_str().unwrap_or("0%").to_owned()
+        share(&self.object.lock().unwrap())
     }
+
+    /// Whether it gives this share to it, whenever it is asked.
+    pub(crate) fn has(&self, wanted: &'static str) -> impl Fn() -> bool + use<> {
+        let object = Arc::clone(&self.object);
+        move || share(&object.lock().unwrap()) == wanted
+    }
+}
+
+fn share(object: &Value) -> String {
+    let share = &object["spec"]["pluginConfig"]["canaries"][0]["spec"]["shares"]["canary"];
+    share.as_str().unwrap_or("0%").to_owned()
 }
 
 fn answer(object: &mut Value, asked: &Asked, envoy: &Path) -> (u16, Value) {

@@ -1,12 +1,14 @@
 //! A service with two versions behind Envoy, a Prometheus that reads what Envoy counts, the plugin in a cluster,
 //! and the folder in which a job finds the repository.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
+use std::thread;
 use std::time::Duration;
 
 use coalmine::config::Canaries;
@@ -16,6 +18,7 @@ use coalmine_integration::client::Request;
 use coalmine_integration::command::coalmine;
 use coalmine_integration::envoy::Launch;
 use coalmine_integration::envoy_binary;
+use coalmine_integration::guardian::Ward;
 use coalmine_integration::load::Load;
 use coalmine_integration::prometheus::Prometheus;
 use coalmine_integration::stand::{self, Stand};
@@ -62,8 +65,14 @@ pub(crate) struct Ran {
     pub(crate) stderr: String,
 }
 
+/// Whether a runner dies now.
+type Dies = Box<dyn Fn() -> bool>;
+
 /// What a job of a CD tool finds: a repository, programs, and a folder for what the runner keeps.
-pub(crate) struct Job(TempDir);
+pub(crate) struct Job {
+    folder: TempDir,
+    dies: RefCell<Option<Dies>>,
+}
 
 impl Job {
     pub(crate) fn new() -> Self {
@@ -73,12 +82,20 @@ impl Job {
         }
         let canary = folder.path().join("repository/canaries/reviews.yaml");
         fs::write(canary, CANARY).unwrap();
-        Self(folder)
+        Self {
+            folder,
+            dies: RefCell::new(None),
+        }
+    }
+
+    /// The next command dies with its runner, and all that it has started, as soon as this is so.
+    pub(crate) fn dies_when(&self, is_so: impl Fn() -> bool + 'static) {
+        *self.dies.borrow_mut() = Some(Box::new(is_so));
     }
 
     /// A folder for what the runner keeps; `bin` in it comes first in the path.
     pub(crate) fn kept(&self) -> &Path {
-        self.0.path()
+        self.folder.path()
     }
 
     /// The repository as it is checked out.
@@ -108,25 +125,33 @@ impl Job {
         environment: &BTreeMap<String, String>,
     ) -> Ran {
         let path = std::env::var("PATH").unwrap();
-        let output = Command::new(words[0])
+        let kept = |name: &str| self.kept().join(name);
+        let mut command = Command::new(words[0]);
+        command
             .args(&words[1..])
             .current_dir(folder)
             .env_clear()
-            .env(
-                "PATH",
-                format!("{}:{path}", self.kept().join("bin").display()),
-            )
-            .env("HOME", self.kept().join("home"))
-            .env("KUBECONFIG", self.kept().join("home/kubeconfig"))
+            .env("PATH", format!("{}:{path}", kept("bin").display()))
+            .env("HOME", kept("home"))
+            .env("KUBECONFIG", kept("home/kubeconfig"))
             .envs(environment)
             .stdin(Stdio::null())
-            .output()
-            .unwrap();
-        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+            .stdout(File::create(kept("stdout")).unwrap())
+            .stderr(File::create(kept("stderr")).unwrap());
+        let mut ward = Ward::start(&mut command, None).unwrap();
+        let dies = self.dies.take();
+        let code = loop {
+            match ward.child().try_wait().unwrap() {
+                Some(status) => break status.code(),
+                None if dies.as_ref().is_some_and(|dies| dies()) => break None,
+                None => thread::sleep(Duration::from_millis(10)),
+            }
+        };
+        drop(ward);
         let ran = Ran {
-            code: output.status.code().unwrap_or(-1),
-            stdout: text(&output.stdout),
-            stderr: text(&output.stderr),
+            code: code.unwrap_or(-1),
+            stdout: fs::read_to_string(kept("stdout")).unwrap(),
+            stderr: fs::read_to_string(kept("stderr")).unwrap(),
         };
         eprintln!("{}{}ended with {}", ran.stdout, ran.stderr, ran.code);
         ran
