@@ -51,7 +51,7 @@ const SWITCHED: u64 = 101;
 
 /// The gRPC statuses that are the server's doing: UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED,
 /// INTERNAL, UNAVAILABLE and DATA_LOSS, as OpenTelemetry's semantic conventions for RPC have it.
-const SERVER_ERRORS: [u8; 6] = [2, 4, 12, 13, 14, 15];
+pub const SERVER_ERRORS: [u8; 6] = [2, 4, 12, 13, 14, 15];
 
 /// The highest status of gRPC there is, UNAUTHENTICATED.
 const HIGHEST: u8 = 16;

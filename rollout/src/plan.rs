@@ -1,9 +1,10 @@
 //! The plan of a rollout, as a canary says it.
 
 use crate::evidence::Settings;
+use crate::text::length;
 use coalmine::Timestamp;
 use coalmine::bucket::Share;
-use coalmine::config::{Analysis, Canary, Freeze, Step};
+use coalmine::config::{Analysis, Canary, Freeze, Origin, Proxies, Query, Ratio, Selector, Step};
 
 /// What a rollout goes by.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +30,38 @@ pub struct Plan {
     pub counted: bool,
     /// The bounds in milliseconds by which it counts slow responses.
     pub bounds: Vec<u32>,
+    /// What it is compared by beside what the filter counts.
+    pub comparisons: Vec<Comparison>,
+}
+
+/// A comparison beside those of what the filter counts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Comparison {
+    /// What it is called.
+    pub name: String,
+    /// What is counted.
+    pub counters: Counters,
+    /// How many requests count as one.
+    pub design_effect: u32,
+}
+
+/// What is counted of two variants, for a comparison.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Counters {
+    /// Numbers, by queries that people wrote.
+    Numbers {
+        /// Of the variant.
+        canary: Ratio,
+        /// Of what it is compared with.
+        control: Ratio,
+    },
+    /// Series that proxies have anyway.
+    Series {
+        /// Whose.
+        of: Proxies,
+        /// What tells those of the variant, and those of the default.
+        arms: [Selector; 2],
+    },
 }
 
 // === impl Plan ===
@@ -59,7 +92,21 @@ impl Plan {
                 Some(evidence) => evidence.slower_than.clone(),
                 None => Vec::new(),
             },
+            comparisons: comparisons(canary, &rollout.variant, &rollout.analysis.queries),
         })
+    }
+
+    /// Every check, by the names that findings have.
+    pub fn checks(&self) -> Vec<String> {
+        let mut checks = Vec::new();
+        if self.counted {
+            checks.push("errors".to_owned());
+            checks.extend(self.bounds.iter().map(|bound| slower_than(*bound)));
+            checks.push("limit".to_owned());
+        }
+        let others = self.comparisons.iter();
+        checks.extend(others.map(|comparison| comparison.name.clone()));
+        checks
     }
 
     /// Until when no step forward is taken; `None` if one may be taken now.
@@ -76,7 +123,7 @@ impl Plan {
             true => self.bounds.len().saturating_add(1),
             false => 0,
         };
-        let all = counted.saturating_add(self.analysis.queries.len()).max(1);
+        let all = counted.saturating_add(self.comparisons.len()).max(1);
         Settings {
             alpha: part(self.analysis.false_rollback) / all as f64,
             tolerance: part(self.analysis.tolerance),
@@ -87,6 +134,34 @@ impl Plan {
     pub fn share_of(&self, step: usize) -> Option<Share> {
         self.steps.get(step).map(|step| step.share)
     }
+}
+
+/// What is known of the queries' counters. What the reader would have refused is left out.
+fn comparisons(canary: &Canary, variant: &str, queries: &[Query]) -> Vec<Comparison> {
+    let counters = |origin: &Origin| match origin {
+        Origin::Written { canary, control } => Some(Counters::Numbers {
+            canary: canary.clone(),
+            control: control.clone(),
+        }),
+        Origin::Proxies(of) => {
+            let arm = |variant| canary.selector(*of, variant).ok();
+            let arms = [arm(variant)?, arm(&canary.spec.default)?];
+            Some(Counters::Series { of: *of, arms })
+        }
+    };
+    let known = queries.iter().filter_map(|query| {
+        Some(Comparison {
+            name: query.name.clone(),
+            counters: counters(&query.origin)?,
+            design_effect: query.design_effect,
+        })
+    });
+    known.collect()
+}
+
+/// The check of a bound in milliseconds.
+pub(crate) fn slower_than(bound: u32) -> String {
+    format!("slower than {}", length(i64::from(bound)))
 }
 
 /// A share as a number from 0 to 1.

@@ -1,4 +1,4 @@
-//! Times and shares in JSON as people write them: `2026-11-26T09:00:00Z`, `5%`.
+//! Times, shares and lengths of time as people write them: `2026-11-26T09:00:00Z`, `5%`, `1h30m`.
 
 /// For `#[serde(with = "text::time")]`.
 pub(crate) mod time {
@@ -85,5 +85,19 @@ pub(crate) mod maybe_share {
         share
             .map(Some)
             .map_err(|wrong| D::Error::custom(format!("the share `{text}` {wrong}")))
+    }
+}
+
+/// A length of time for people: `90s`, `1h30m`.
+pub(crate) fn length(millis: i64) -> String {
+    let seconds = millis / 1000;
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    match (hours, minutes, seconds) {
+        (0, 0, _) if millis % 1000 != 0 && millis < 10_000 => format!("{millis}ms"),
+        (0, 0, seconds) => format!("{seconds}s"),
+        (0, minutes, 0) => format!("{minutes}m"),
+        (0, minutes, seconds) => format!("{minutes}m{seconds}s"),
+        (hours, 0, _) => format!("{hours}h"),
+        (hours, minutes, _) => format!("{hours}h{minutes}m"),
     }
 }

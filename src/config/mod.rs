@@ -29,8 +29,11 @@ pub use evidence::{Evidence, MAX_BOUNDS};
 pub use guard::Guard;
 pub use protocol::Protocol;
 pub use read::{Canaries, PLUGIN_KIND, read, read_json};
-pub use rollout::{Analysis, Freeze, Limit, Query, Ratio, Rollout, Step, TimeOfWeek};
-pub use service::Service;
+pub use rollout::{
+    Analysis, Freeze, Limit, Origin, Proxies, Query, Ratio, Reporter, Rollout, Selector, Step,
+    TimeOfWeek, Untold,
+};
+pub use service::{Service, full_name};
 pub use signed::{PublicKey, Revoked, SignedPins, VERIFICATIONS_PER_SECOND};
 pub use size::{MAX_PLUGIN_BYTES, too_large};
 pub use travel::{Callers, Heritage, Inherit, Propagate};

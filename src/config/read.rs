@@ -112,6 +112,8 @@ pub fn read<'n>(
                     "let rules look at fewer of them".to_owned(),
                 );
             }
+            #[cfg(feature = "rollout")]
+            super::rollout::check_queries(&field, &canary, &mut report);
             claim_name(&field, &canary, &mut names, &mut report);
             claim_hosts(&field, &canary, &mut hosts, &mut report);
             canaries.canaries.push(canary);

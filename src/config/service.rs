@@ -9,6 +9,9 @@ use serde::{Serialize, Serializer};
 const MAX_NAME: usize = 253;
 const MAX_LABEL: usize = 63;
 
+/// What ends the names of services, unless the cluster was set up otherwise.
+const CLUSTER_DOMAIN: &str = "cluster.local";
+
 /// A service by its name, like `reviews`, `reviews.bookinfo` or `api.example.com`, and maybe one of
 /// its ports; written `reviews:9080`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +20,28 @@ pub struct Service {
     pub host: String,
     /// The port that requests are for; none means whichever it has.
     pub port: Option<u16>,
+}
+
+/// The full name of a service that is written in short: `reviews`, `reviews.bookinfo` from its own
+/// namespace, `reviews.bookinfo.svc`. Any other name stands for itself, and so does a short one
+/// without a namespace, which Istio completes by the namespace that the object is in.
+pub fn full_name(name: &str, namespace: Option<&str>) -> String {
+    let complete =
+        |service: &str, namespace: &str| format!("{service}.{namespace}.svc.{CLUSTER_DOMAIN}");
+    if name.contains(':') {
+        // An IPv6 address.
+        return name.to_owned();
+    }
+    let parts: Vec<&str> = name.split('.').collect();
+    match (parts.as_slice(), namespace) {
+        (["*", ..], _) => name.to_owned(),
+        ([service], Some(namespace)) => complete(service, namespace),
+        ([service, second], Some(namespace)) if *second == namespace => {
+            complete(service, namespace)
+        }
+        ([service, namespace, "svc"], _) => complete(service, namespace),
+        _ => name.to_owned(),
+    }
 }
 
 /// Reads a service.
@@ -96,11 +121,17 @@ impl Canary {
         let said = self.spec.service.clone();
         said.or_else(|| self.spec.hosts.iter().find_map(from_host))
     }
+
+    /// The cluster of a variant in plain Envoy: `namespace/name/variant`. No dot can be in it, so
+    /// Envoy's metrics keep it in one piece.
+    pub fn cluster(&self, variant: &str) -> String {
+        format!("{}/{variant}", self.full_name())
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Service;
+    use super::{Service, full_name};
     use crate::config::{Canaries, plugin_json, read};
     use crate::diagnostic::Diagnostic;
 
@@ -123,6 +154,38 @@ mod tests {
         if let Some(service) = service {
             assert_eq!(service.to_string(), text);
         }
+    }
+
+    #[test]
+    fn full_names() {
+        let check = |name: &str, namespace: Option<&str>, expected: &str| {
+            assert_eq!(full_name(name, namespace), expected);
+        };
+        let full = "reviews.bookinfo.svc.cluster.local";
+        for name in ["reviews", "reviews.bookinfo", "reviews.bookinfo.svc", full] {
+            check(name, Some("bookinfo"), full);
+        }
+        check("reviews", None, "reviews");
+        check("reviews.bookinfo.svc", None, full);
+        check(
+            "reviews.other.svc",
+            Some("bookinfo"),
+            "reviews.other.svc.cluster.local",
+        );
+        for same in [
+            "reviews.other",
+            "example.com",
+            "*",
+            "*.example.com",
+            "10.0.0.1",
+            "2001:db8::1",
+        ] {
+            check(same, None, same);
+        }
+        check("example.com", Some("bookinfo"), "example.com");
+        check("::1", Some("bookinfo"), "::1");
+        check("*", Some("bookinfo"), "*");
+        check("*.bookinfo", Some("bookinfo"), "*.bookinfo");
     }
 
     #[test]

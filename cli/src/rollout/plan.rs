@@ -45,6 +45,8 @@ struct Foreseen {
     variant: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     revision: Option<String>,
+    /// What it is judged by.
+    checks: Vec<String>,
     steps: Vec<Step>,
     /// In minutes, without freezes and approvals.
     minutes: f64,
@@ -115,6 +117,7 @@ fn foreseen(plan: &Plan, args: &PlanArgs) -> Foreseen {
         canary: plan.canary.clone(),
         variant: plan.variant.clone(),
         revision: plan.revision.clone(),
+        checks: plan.checks(),
         minutes: steps.iter().map(|step| step.minutes).sum(),
         steps,
     }
@@ -122,6 +125,7 @@ fn foreseen(plan: &Plan, args: &PlanArgs) -> Foreseen {
 
 fn text(foreseen: &Foreseen) -> String {
     let mut text = format!("rollout   {} of {}\n", foreseen.variant, foreseen.canary);
+    let _ = writeln!(text, "checks    {}", foreseen.checks.join(", "));
     for (number, step) in foreseen.steps.iter().enumerate() {
         let sees = match step.sees {
             Some(ratio) => format!("sees {ratio:.1} times the errors"),

@@ -53,9 +53,13 @@ impl Prometheus {
         })
     }
 
-    /// The answers to questions at a moment, in their order. Why there is none if Prometheus itself
-    /// is away, which one question is enough to find out.
-    pub(super) fn ask(&self, questions: &[String], at: Timestamp) -> Result<Vec<Answer>, String> {
+    /// The answers to questions at a moment, in their order; without one it is that of Prometheus' own
+    /// clock. Why there is none if Prometheus itself is away, which one question is enough to find out.
+    pub(super) fn ask(
+        &self,
+        questions: &[String],
+        at: Option<Timestamp>,
+    ) -> Result<Vec<Answer>, String> {
         self.runtime.block_on(async {
             let mut answers = Vec::with_capacity(questions.len());
             for question in questions {
@@ -65,7 +69,7 @@ impl Prometheus {
         })
     }
 
-    async fn answer(&self, question: &str, at: Timestamp) -> Result<Answer, String> {
+    async fn answer(&self, question: &str, at: Option<Timestamp>) -> Result<Answer, String> {
         let form = form(question, at);
         // Its address may hold a password, and this goes into reports.
         let failed = |error: reqwest::Error| format!("Prometheus: {}", cause(&error.without_url()));
@@ -92,8 +96,8 @@ fn is_json(page: &[u8]) -> bool {
     serde_json::from_slice::<serde_json::Value>(page).is_ok()
 }
 
-/// `query` and `time` as a form.
-fn form(question: &str, at: Timestamp) -> String {
+/// `query`, and maybe `time`, as a form.
+fn form(question: &str, at: Option<Timestamp>) -> String {
     let mut form = "query=".to_owned();
     for byte in question.bytes() {
         match byte.is_ascii_alphanumeric() {
@@ -101,11 +105,12 @@ fn form(question: &str, at: Timestamp) -> String {
             false => form.push_str(&format!("%{byte:02X}")),
         }
     }
-    let millis = at.unix_millis();
-    form.push_str(&format!(
-        "&time={}.{:03}",
-        millis.div_euclid(1000),
-        millis.rem_euclid(1000)
-    ));
+    if let Some(millis) = at.map(Timestamp::unix_millis) {
+        form.push_str(&format!(
+            "&time={}.{:03}",
+            millis.div_euclid(1000),
+            millis.rem_euclid(1000)
+        ));
+    }
     form
 }

@@ -47,6 +47,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Outcome, Failure> {
     let begun = Instant::now();
     let spinner = progress::spinner("reading");
     let mut trouble = String::new();
+    let mut of_clock = String::new();
     let mut first = true;
     loop {
         match turn(&drive, None) {
@@ -61,6 +62,9 @@ pub(super) fn run(args: &RunArgs) -> Result<Outcome, Failure> {
                     &mut trouble,
                     warning.map_or("", |warning| warning),
                 );
+                if let Some(clock) = &done.clock {
+                    complain(&spinner, &mut of_clock, clock);
+                }
                 let ended = ended(&drive.plan, &done.state);
                 if ended != UNDERWAY && done.pending.is_none() {
                     spinner.finish_and_clear();
@@ -134,8 +138,8 @@ pub(super) fn ended(plan: &Plan, state: &State) -> i32 {
 /// What there is to say of a rollout that ended before this turn, so that nobody takes an old success
 /// for a new one.
 pub(super) fn remark(plan: &Plan, done: &Done) -> Result<String, Failure> {
-    let warning = done.warning.as_ref().map(|warning| format!("{warning}\n"));
-    let mut talk = warning.unwrap_or_default();
+    let strange = done.warning.iter().chain(&done.clock);
+    let mut talk: String = strange.map(|line| format!("{line}\n")).collect();
     let Some(run) = &done.state.run else {
         return Ok(talk);
     };

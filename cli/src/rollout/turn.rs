@@ -7,6 +7,7 @@
 //! that it is not and puts it there.
 
 use super::args::Drive;
+use super::prometheus::Prometheus;
 use super::target::{Hold, Written};
 use crate::outcome::Failure;
 use crate::request::wall_clock;
@@ -14,7 +15,7 @@ use coalmine::Timestamp;
 use coalmine_rollout::config::InForce;
 use coalmine_rollout::journal::Entry;
 use coalmine_rollout::machine::{Ask, Command, Event, Reading, State, step};
-use coalmine_rollout::reading;
+use coalmine_rollout::reading::{self, Clocks, Span};
 
 /// How often what was decided is thought over because somebody else was faster: whoever is outrun so
 /// often is not alone with another rollout.
@@ -31,6 +32,8 @@ pub(super) struct Done {
     pub(super) pending: Option<Failure>,
     /// What could not be done beside it, for people.
     pub(super) warning: Option<String>,
+    /// That the clock here is not Prometheus', for people.
+    pub(super) clock: Option<String>,
 }
 
 /// Takes a turn; `ask` is what a person wants.
@@ -96,6 +99,7 @@ pub(super) fn turn(drive: &Drive, ask: Option<Ask>) -> Result<Done, Failure> {
             in_force: turn.in_force,
             pending,
             warning: (!warnings.is_empty()).then(|| warnings.join("\n")),
+            clock: evidence.and_then(|evidence| evidence.clock),
         });
     }
     Err(Failure::cannot(format!(
@@ -166,46 +170,59 @@ impl Base {
 struct Evidence {
     base: Base,
     event: Event,
+    clock: Option<String>,
 }
 
 impl Evidence {
     fn read(drive: &Drive) -> Result<Self, Failure> {
         let state = drive.target.state(&drive.plan.canary)?;
+        let (event, clock) = match read(drive, &state) {
+            Ok(read) => read,
+            Err(why) => (Event::NotRead(why), None),
+        };
         Ok(Self {
             base: Base::of(&state),
-            event: event(drive, &state),
+            event,
+            clock,
         })
     }
 }
 
-fn event(drive: &Drive, state: &State) -> Event {
+/// What Prometheus says was counted, and what there is to say of its clock; or why it says nothing.
+fn read(drive: &Drive, state: &State) -> Result<(Event, Option<String>), String> {
+    let Drive { plan, .. } = drive;
     let (Some(run), Some(prometheus)) = (&state.run, &drive.prometheus) else {
-        return Event::Tick;
+        return Ok((Event::Tick, None));
     };
-    if !run.phase.is_open() {
-        return Event::Tick;
+    if !run.phase.is_open() || !reading::is_due(&plan.analysis, run.read_at, wall_clock()) {
+        return Ok((Event::Tick, None));
     }
-    let analysis = &drive.plan.analysis;
-    let until = wall_clock().unix_millis() - i64::from(analysis.delay);
-    let until = Timestamp::from_unix_millis(until);
-    // From here on is counted; also where a clock was put back, and nothing is known of between.
-    let Some(from) = run.read_until.filter(|from| *from <= until) else {
-        return Event::Read(Box::new(Reading {
+    let clocks = clocks(prometheus)?;
+    let event = match reading::span(&plan.analysis, run.read_until, clocks) {
+        Span::Nothing => Event::Tick,
+        Span::From(until) => Event::Read(Box::new(Reading {
             until: Some(until),
             ..Reading::default()
-        }));
-    };
-    let gone = until.unix_millis() - from.unix_millis();
-    if gone < i64::from(analysis.every) {
-        return Event::Tick;
-    }
-    let questions = reading::questions(&drive.plan);
-    let asked = prometheus.ask(&questions, from);
-    match asked.and_then(|before| Ok((before, prometheus.ask(&questions, until)?))) {
-        Ok((before, now)) => {
-            let reading = reading::between(&drive.plan, (from, until), &before, &now);
+        })),
+        Span::Between(from, until) => {
+            let questions = reading::questions(plan);
+            let before = prometheus.ask(&questions, Some(from))?;
+            let now = prometheus.ask(&questions, Some(until))?;
+            let reading = reading::between(plan, (from, until), clocks, &before, &now);
             Event::Read(Box::new(reading))
         }
-        Err(why) => Event::NotRead(why),
-    }
+    };
+    Ok((event, clocks.differ()))
+}
+
+/// What the clock here and Prometheus' say, the former in the middle of the question.
+fn clocks(prometheus: &Prometheus) -> Result<Clocks, String> {
+    let asked = wall_clock();
+    let answer = prometheus.ask(&[reading::CLOCK.to_owned()], None)?;
+    let half = (wall_clock().unix_millis() - asked.unix_millis()) / 2;
+    let first = answer.into_iter().next();
+    Ok(Clocks {
+        ours: Timestamp::from_unix_millis(asked.unix_millis() + half),
+        theirs: reading::time(first.unwrap_or_else(|| Ok(Vec::new())))?,
+    })
 }

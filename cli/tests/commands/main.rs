@@ -22,6 +22,7 @@ mod pages;
 mod pin;
 mod rendering;
 mod rollout;
+mod rollout_clock;
 mod rollout_git;
 mod rollout_notify;
 mod run;

@@ -81,11 +81,6 @@ impl ProtocolOptions {
     }
 }
 
-/// `namespace/name/variant`. No dot can be in it, so Envoy's metrics keep it in one piece.
-pub(super) fn cluster_name(canary: &Canary, variant: &str) -> String {
-    format!("{}/{variant}", canary.full_name())
-}
-
 pub(super) fn clusters(canaries: &Canaries, problems: &mut Vec<Problem>) -> Vec<Cluster> {
     let mut clusters = Vec::new();
     for canary in &canaries.canaries {
@@ -127,7 +122,7 @@ fn cluster(canary: &Canary, name: &str, variant: &Variant, problems: &mut Vec<Pr
             }),
         }
     }
-    let cluster_name = cluster_name(canary, name);
+    let cluster_name = canary.cluster(name);
     Cluster {
         name: cluster_name.clone(),
         discovery: if all_numeric {

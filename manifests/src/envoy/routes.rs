@@ -1,7 +1,6 @@
 //! Routes: one virtual host for each canary, and in it one route for each variant.
 
 use super::ROUTES;
-use super::clusters::cluster_name;
 use coalmine::config::{Canaries, Canary, Protocol};
 use coalmine::policy::host_names;
 use serde::Serialize;
@@ -97,7 +96,7 @@ fn route(canary: &Canary, variant: &str, variant_header: Option<&str>) -> Route 
             }),
         },
         route: RouteAction {
-            cluster: cluster_name(canary, variant),
+            cluster: canary.cluster(variant),
             timeout: (canary.spec.protocol == Protocol::Grpc).then_some("0s"),
         },
     }

@@ -102,7 +102,7 @@ fn analysis() -> Schema {
             "queries",
             Schema::list(query())
                 .most(16)
-                .about("Comparisons by PromQL, beside those that the filter counts."),
+                .about("Comparisons by other counters, beside those that the filter counts."),
         ),
     ])
     .about("What the rollout is judged by.")
@@ -144,10 +144,31 @@ fn query() -> Schema {
     Schema::fields(vec![
         (
             "name",
-            Schema::pattern(LABEL).about("What it is called in messages and reports."),
+            Schema::pattern(LABEL).about(
+                "What it is called in messages and reports. If it is not there: what `from` says.",
+            ),
         ),
-        ("canary", ratio().about("Counters of the variant.")),
-        ("control", ratio().about("Counters of what it is compared with.")),
+        (
+            "from",
+            Schema::words(&["istio", "envoy"]).about(
+                "What proxies count anyway: `istio_requests_total`, or Envoy's of the clusters that \
+                 `render envoy` makes. Write this, or `canary` and `control`.",
+            ),
+        ),
+        (
+            "reporter",
+            Schema::words(&["source", "destination", "waypoint"])
+                .usually("source")
+                .about("With `from: istio`: which of the proxies on a request's way is asked."),
+        ),
+        (
+            "canary",
+            ratio().about("Counters of the variant, in PromQL."),
+        ),
+        (
+            "control",
+            ratio().about("Counters of what it is compared with, in PromQL."),
+        ),
         (
             "designEffect",
             Schema::whole(1, 10_000).usually_number(1).about(
@@ -155,7 +176,11 @@ fn query() -> Schema {
             ),
         ),
     ])
-    .needs(&["name", "canary", "control"])
+    .one_group_of(&[&["from"], &["name", "canary", "control"]])
+    .rule(
+        "!has(self.reporter) || (has(self.from) && self.from == 'istio')",
+        "only Istio's metrics have a reporter",
+    )
 }
 
 fn freeze() -> Schema {

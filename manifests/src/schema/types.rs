@@ -54,7 +54,7 @@ pub(super) struct Schema {
     pub(super) min_properties: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) max_properties: Option<u32>,
-    /// One of these fields and no other of them.
+    /// One of these fields, or of these groups of fields, and no other of them.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub(super) one_of: Vec<Needs>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -251,9 +251,14 @@ impl Schema {
         self
     }
 
-    pub(super) fn one_of(mut self, choices: &[&'static str]) -> Self {
-        let needs = |choice: &&'static str| Needs {
-            required: vec![*choice],
+    pub(super) fn one_of(self, choices: &[&'static str]) -> Self {
+        let alone: Vec<&[&'static str]> = choices.chunks(1).collect();
+        self.one_group_of(&alone)
+    }
+
+    pub(super) fn one_group_of(mut self, choices: &[&[&'static str]]) -> Self {
+        let needs = |choice: &&[&'static str]| Needs {
+            required: choice.to_vec(),
         };
         self.one_of = choices.iter().map(needs).collect();
         self

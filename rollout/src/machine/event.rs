@@ -46,12 +46,20 @@ pub enum Ask {
 /// What has been counted from one moment to another.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reading {
-    /// From when on; not at all if it only says where the next one begins.
+    /// From when on, in the time of whoever drives; not at all if it only says where the next one
+    /// begins.
     pub from: Option<Timestamp>,
     /// Up to when, in Prometheus' time: the next reading begins here.
     pub until: Option<Timestamp>,
-    /// When a proxy was last seen to have counted, or a query to have answered.
+    /// When a proxy was last seen to have counted, or a query to have answered, in the time of whoever
+    /// drives.
     pub sampled: Option<Timestamp>,
+    /// What scrapes Prometheus has at the end of it, in one number that grows with each.
+    pub scrapes: Option<u64>,
+    /// The same of its beginning, as it is now.
+    pub scrapes_before: Option<u64>,
+    /// A proxy that Prometheus reads twice.
+    pub twice: Option<String>,
     /// The variant's requests that it served itself, and its failed ones.
     pub served: Tally,
     /// The variant's requests that the default served, because a guard held it back.

@@ -3,11 +3,11 @@
 
 use super::history::sum;
 use super::state::{Compared, ComparedByQuery, Evidence, Recent};
-use super::walk::{between, length};
+use super::walk::between;
 use super::{Phase, Reading, Turn};
 use crate::evidence::{self, Look, SLICES, Settings, Tally, Verdict};
 use crate::journal::{Finding, rate};
-use crate::plan::{Plan, part};
+use crate::plan::{Comparison, Plan, part, slower_than};
 use coalmine::Timestamp;
 
 /// In how many sound rollouts the arms may be said to differ in their requests.
@@ -33,7 +33,13 @@ impl Turn<'_> {
             return self.not_read(format!("{name}: {why}"));
         }
         run.unread = None;
+        run.read_at = Some(now);
         run.read_until = reading.until.or(run.read_until);
+        // What was not there when this moment was read for the first time has been counted by no reading.
+        let seen = run.scrapes.zip(reading.scrapes_before);
+        run.late = seen.is_some_and(|(seen, now)| now > seen);
+        run.scrapes = reading.scrapes;
+        run.twice.clone_from(&reading.twice);
         run.sampled = reading.sampled.or(run.sampled);
         let Some(from) = reading.from else {
             return self.go_on();
@@ -115,8 +121,7 @@ impl Evidence {
                 let slower = self.slower.entry(*bound).or_default();
                 add(&mut slower.all.canary, &slow(&reading.canary, &canary));
                 add(&mut slower.all.control, &slow(&reading.control, &control));
-                let name = format!("slower than {}", length(i64::from(*bound)));
-                harm.extend(slower.look(&settings, name));
+                harm.extend(slower.look(&settings, slower_than(*bound)));
             }
             let look = self.mismatch.look(
                 &Settings {
@@ -127,15 +132,20 @@ impl Evidence {
             );
             self.mismatched = look.verdict == Verdict::Harm;
         }
-        for query in &plan.analysis.queries {
-            let Some([canary, control]) = reading.queries.get(&query.name) else {
+        for Comparison {
+            name,
+            design_effect,
+            ..
+        } in &plan.comparisons
+        {
+            let Some([canary, control]) = reading.queries.get(name) else {
                 continue;
             };
-            let counts = self.queries.entry(query.name.clone()).or_default();
+            let counts = self.queries.entry(name.clone()).or_default();
             counts.canary = counts.canary.plus(*canary);
             counts.control = counts.control.plus(*control);
-            let effect = f64::from(query.design_effect);
-            harm.extend(counts.look(&settings, effect, query.name.clone()));
+            let effect = f64::from(*design_effect);
+            harm.extend(counts.look(&settings, effect, name.clone()));
         }
         harm.extend(self.over_limit(reading, plan, now));
         (!harm.is_empty()).then_some(harm)

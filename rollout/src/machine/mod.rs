@@ -181,8 +181,8 @@ impl Turn<'_> {
                 let settled = now
                     .unix_millis()
                     .saturating_add(i64::from(self.plan.analysis.every));
-                run.counts_from
-                    .get_or_insert(Timestamp::from_unix_millis(settled));
+                let settled = Timestamp::from_unix_millis(settled);
+                run.counts_from = Some(run.counts_from.unwrap_or(settled).min(settled));
             }
             return;
         }

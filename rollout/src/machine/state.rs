@@ -86,9 +86,25 @@ pub struct Run {
     pub approved: Option<Share>,
     /// Why it does not take a step, for people.
     pub holding: Vec<String>,
-    /// Up to when evidence was read.
+    /// Up to when evidence was read, in Prometheus' time.
     #[serde(with = "text::maybe_time")]
     pub read_until: Option<Timestamp>,
+    /// When that was, in the time of whoever drives.
+    #[serde(
+        default,
+        with = "text::maybe_time",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub read_at: Option<Timestamp>,
+    /// What scrapes Prometheus had of that moment then, in one number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scrapes: Option<u64>,
+    /// Whether it has had more of them since.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub late: bool,
+    /// What Prometheus reads twice, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub twice: Option<String>,
     /// From when on what is counted is of this rollout: what is under way when it begins is of
     /// another.
     #[serde(with = "text::maybe_time")]
@@ -290,6 +306,10 @@ impl Run {
             approved: None,
             holding: Vec::new(),
             read_until: None,
+            read_at: None,
+            scrapes: None,
+            late: false,
+            twice: None,
             counts_from: None,
             sampled: None,
             diverted: 0,

@@ -2,6 +2,7 @@
 
 use super::{Phase, Run, Turn};
 use crate::journal::Kind;
+use crate::text::length;
 use coalmine::Timestamp;
 use coalmine::bucket::Share;
 
@@ -197,6 +198,18 @@ impl Turn<'_> {
                 self.plan.variant, run.diverted
             ));
         }
+        if run.late {
+            wanting.push(format!(
+                "Prometheus has what was counted more than {} after the fact, and what comes later is missed: \
+                 raise analysis.delay",
+                length(i64::from(self.plan.analysis.delay))
+            ));
+        }
+        if let Some(proxy) = &run.twice {
+            wanting.push(format!(
+                "Prometheus reads {proxy} twice, so its requests count twice: let one job read it"
+            ));
+        }
         match (&run.unread, run.sampled) {
             (Some(why), _) => wanting.push(format!("evidence cannot be read: {why}")),
             // What was counted before the share was in force says nothing of it.
@@ -215,6 +228,8 @@ impl Turn<'_> {
         let Some(run) = &mut self.state.run else {
             return;
         };
+        // A clock that was put back has not been in the future.
+        run.moved = run.moved.min(self.now);
         let still = between(run.moved, self.now);
         if run.alerted || still < most || run.paused.is_some() {
             return;
@@ -228,18 +243,4 @@ impl Turn<'_> {
 /// Milliseconds from one time to another.
 pub(super) fn between(from: Timestamp, to: Timestamp) -> i64 {
     to.unix_millis().saturating_sub(from.unix_millis())
-}
-
-/// A length of time for people: `90s`, `1h30m`.
-pub(super) fn length(millis: i64) -> String {
-    let seconds = millis / 1000;
-    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    match (hours, minutes, seconds) {
-        (0, 0, _) if millis % 1000 != 0 && millis < 10_000 => format!("{millis}ms"),
-        (0, 0, seconds) => format!("{seconds}s"),
-        (0, minutes, 0) => format!("{minutes}m"),
-        (0, minutes, seconds) => format!("{minutes}m{seconds}s"),
-        (hours, 0, _) => format!("{hours}h"),
-        (hours, minutes, _) => format!("{hours}h{minutes}m"),
-    }
 }

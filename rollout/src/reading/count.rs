@@ -1,14 +1,15 @@
 //! What was counted between two samples of the same counters.
 
-use super::{Answer, Sample, Slower};
+use super::{Answer, Sample, Slower, source};
 use crate::evidence::{SLICES, Tally};
 use crate::machine::Reading;
 use coalmine::Timestamp;
 use coalmine::arm::Arm;
+use coalmine::config::{Proxies, Selector};
 use coalmine::metrics::Metric;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What tells the series of one proxy apart; every other label tells proxies apart.
+/// What tells the filter's series of one proxy apart; every other label tells proxies apart.
 const WITHIN_A_PROXY: [&str; 9] = [
     "__name__",
     "arm",
@@ -26,25 +27,67 @@ const FAILED: [&str; 2] = ["5xx", "reset"];
 
 /// The filter's counters.
 pub(super) fn drawn(variant: &str, before: &[Sample], now: &[Sample], reading: &mut Reading) {
+    let within = |label: &str| WITHIN_A_PROXY.contains(&label);
+    for (labels, new) in grown(before, now, within) {
+        place(variant, labels, new, reading);
+    }
+}
+
+/// What proxies have counted anyway, of both arms.
+pub(super) fn anyway(
+    of: Proxies,
+    arms: &[Selector; 2],
+    before: &[Sample],
+    now: &[Sample],
+) -> [Tally; 2] {
+    let mut tallies = [Tally::default(); 2];
+    for (labels, new) in grown(before, now, |label| source::is_within(of, label)) {
+        let Some(failed) = source::failed(of, labels) else {
+            continue;
+        };
+        let new = Tally {
+            requests: new,
+            bad: if failed { new } else { 0 },
+        };
+        for (arm, tally) in arms.iter().zip(&mut tallies) {
+            if source::is_of(arm, labels) {
+                *tally = tally.plus(new);
+            }
+        }
+    }
+    tallies
+}
+
+/// What each series of a known proxy has grown by. `within` says which labels tell the series of one
+/// proxy apart; the others tell proxies apart.
+fn grown<'s>(
+    before: &'s [Sample],
+    now: &'s [Sample],
+    within: impl Fn(&str) -> bool + 's,
+) -> impl Iterator<Item = (&'s BTreeMap<String, String>, u64)> {
+    let proxy = move |labels: &'s BTreeMap<String, String>| -> Vec<_> {
+        let labels = labels.iter().filter(|(name, _)| !within(name));
+        labels.collect()
+    };
     let old: BTreeMap<_, f64> = before
         .iter()
         .filter(|sample| is_count(sample.value))
         .map(|sample| (&sample.labels, sample.value))
         .collect();
     let known: BTreeSet<_> = old.keys().map(|labels| proxy(labels)).collect();
-    for sample in now.iter().filter(|sample| is_count(sample.value)) {
-        let was = old.get(&sample.labels).copied();
-        let was = match was {
-            None if !known.contains(&proxy(&sample.labels)) => continue,
+    let now = now.iter().filter(|sample| is_count(sample.value));
+    now.filter_map(move |sample| {
+        let was = match old.get(&sample.labels).copied() {
+            None if !known.contains(&proxy(&sample.labels)) => return None,
             was => was.unwrap_or_default(),
         };
-        let new = rounded(if sample.value < was {
-            sample.value
-        } else {
-            sample.value - was
-        });
-        place(variant, &sample.labels, new, reading);
-    }
+        // One that fell began anew.
+        let new = match sample.value < was {
+            true => sample.value,
+            false => sample.value - was,
+        };
+        Some((&sample.labels, rounded(new)))
+    })
 }
 
 /// Puts what a series has counted where it belongs.
@@ -105,15 +148,6 @@ fn slower(slower: &mut Slower, bound: u32, arm: usize, slice: usize, new: u64) {
     }
 }
 
-/// The labels that tell proxies apart.
-fn proxy(labels: &BTreeMap<String, String>) -> Vec<(&str, &str)> {
-    labels
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()))
-        .filter(|(name, _)| !WITHIN_A_PROXY.contains(name))
-        .collect()
-}
-
 /// A query that comes to one number: what it has grown by. A sum that fell lost a proxy, and one that
 /// was not there before begins with what it has.
 pub(super) fn one(before: &Answer, now: &Answer) -> Result<u64, String> {
@@ -131,10 +165,9 @@ pub(super) fn one(before: &Answer, now: &Answer) -> Result<u64, String> {
     Ok(if grown > 0.0 { rounded(grown) } else { 0 })
 }
 
-/// The time that a query for the last sample gives, in seconds.
-pub(super) fn time(answer: &[Sample]) -> Option<Timestamp> {
-    let seconds = answer.first().map(|sample| sample.value)?;
-    let millis = seconds * 1000.0;
+/// A time that is given in seconds.
+pub(super) fn time(sample: &Sample) -> Option<Timestamp> {
+    let millis = (sample.value * 1000.0).round();
     is_count(millis).then(|| Timestamp::from_unix_millis(millis as i64))
 }
 

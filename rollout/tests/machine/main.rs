@@ -4,3 +4,4 @@ mod kept;
 mod model;
 mod setting;
 mod table;
+mod wanting;

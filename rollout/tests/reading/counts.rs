@@ -1,34 +1,10 @@
-//! What is counted between two answers of Prometheus, whatever happens to proxies meanwhile.
+//! What is counted of the filter's counters, and of people's, whatever happens to proxies meanwhile.
 
+use crate::{plan, read, vector};
 use coalmine::Timestamp;
-use coalmine::yaml::{self, Source};
-use coalmine_rollout::machine::Reading;
 use coalmine_rollout::plan::Plan;
-use coalmine_rollout::reading::{Answer, between, parse, questions};
+use coalmine_rollout::reading::{Answer, parse, questions};
 use proptest::prelude::*;
-
-fn plan(evidence: &str, queries: &str) -> Plan {
-    let text = format!(
-        "apiVersion: coalmine.dev/v1alpha1
-kind: Canary
-metadata: {{name: 'shop', namespace: web}}
-spec:
-  hosts: [shop]
-  variants: {{stable: {{}}, canary: {{}}}}
-  default: stable
-  unit: [{{header: x-user-id}}]
-  {evidence}
-  rollout: {{steps: [{{share: 1%, for: 1m}}], analysis: {{queries: [{queries}]}}}}
-"
-    );
-    let source = Source {
-        name: "canary.yaml".to_owned(),
-        text,
-    };
-    let (canaries, found) = yaml::read(std::slice::from_ref(&source));
-    assert!(found.is_empty(), "{found:?}");
-    Plan::of(&canaries.canaries[0], None).unwrap()
-}
 
 fn counted() -> Plan {
     plan("evidence: {slowerThan: [250ms]}", "")
@@ -75,21 +51,9 @@ fn answer(lines: &str) -> Answer {
                 labels.insert("served".to_owned(), served.into());
                 labels.insert("slice".to_owned(), (*slice).into());
             }
-            serde_json::json!({"metric": metric, "value": [0.0, value]})
+            (metric, (*value).to_owned())
         });
-    let page = serde_json::json!({
-        "status": "success",
-        "data": {"resultType": "vector", "result": series.collect::<Vec<_>>()},
-    });
-    parse(page.to_string().as_bytes())
-}
-
-fn read(plan: &Plan, before: &[Answer], now: &[Answer]) -> Reading {
-    let times = (
-        Timestamp::from_unix_millis(0),
-        Timestamp::from_unix_millis(1),
-    );
-    between(plan, times, before, now)
+    vector(series.collect())
 }
 
 /// Requests and failed ones of slice 3, of the variant and of the control cohort, and slow ones.
@@ -99,8 +63,8 @@ fn check(before: &str, now: &str, expected: [u64; 6]) {
     };
     let reading = read(
         &counted(),
-        &[answer(before), sampled()],
-        &[answer(now), sampled()],
+        &[sampled(), answer(before)],
+        &[sampled(), answer(now)],
     );
     assert_eq!(reading.sampled, Some(Timestamp::from_unix_millis(1500)));
     let [canary, control] = [reading.canary[3], reading.control[3]];
@@ -171,12 +135,12 @@ fn who_is_diverted_is_counted_apart() {
     let reading = read(
         &counted(),
         &[
-            answer("a canary 3 ok 1\na canary 3 OK 1\na canary 3 5xx 1"),
             answer(""),
+            answer("a canary 3 ok 1\na canary 3 OK 1\na canary 3 5xx 1"),
         ],
         &[
-            answer("a canary 3 ok 4\na canary 3 OK 8\na canary 3 5xx 2"),
             answer(""),
+            answer("a canary 3 ok 4\na canary 3 OK 8\na canary 3 5xx 2"),
         ],
     );
     assert_eq!((reading.canary[3].requests, reading.canary[3].bad), (11, 1));
@@ -226,12 +190,12 @@ fn questions_are_about_the_canary_and_the_queries() {
     let plan = plan("evidence: {}", query);
     let questions = questions(&plan);
     assert_eq!(
-        questions[1],
-        r#"max(timestamp(coalmine_decisions{canary="web/shop"}))"#
+        questions[0],
+        r#"timestamp(coalmine_decisions{canary="web/shop"})"#
     );
     assert_eq!(questions[2..], ["lost_a", "all_a", "lost_b", "all_b"]);
     assert_eq!(
-        questions[0],
+        questions[1],
         r#"last_over_time({__name__=~"coalmine_decisions|coalmine_responses|coalmine_slow_responses",canary="web/shop"}[15m])"#
     );
 }
@@ -311,7 +275,7 @@ proptest! {
     #[test]
     fn never_more_than_there_is(before in 0_u64..1_000_000, now in 0_u64..1_000_000) {
         let line = |value: u64| answer(&format!("a canary 3 5xx {value}"));
-        let reading = read(&counted(), &[line(before)], &[line(now)]);
+        let reading = read(&counted(), &[answer(""), line(before)], &[answer(""), line(now)]);
         prop_assert!(reading.canary[3].requests <= now);
         prop_assert_eq!(reading.canary[3].bad, reading.canary[3].requests);
     }

@@ -4,14 +4,20 @@
 //! reader (feature `rollout`).
 
 mod freeze;
+mod origin;
 #[cfg(feature = "rollout")]
 mod read;
 #[cfg(feature = "rollout")]
 mod read_freeze;
+#[cfg(feature = "rollout")]
+mod read_query;
 
 pub use freeze::{Freeze, TimeOfWeek};
+pub use origin::{Origin, Proxies, Reporter, Selector, Untold};
 #[cfg(feature = "rollout")]
 pub(super) use read::read_rollout;
+#[cfg(feature = "rollout")]
+pub(super) use read_query::check_queries;
 
 use super::write;
 use crate::bucket::Share;
@@ -94,16 +100,15 @@ pub struct Limit {
     pub window: u32,
 }
 
-/// A comparison by PromQL: counters, each of which comes to one number.
+/// A comparison by counters that Prometheus has from elsewhere than from the filter.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Query {
     /// What it is called in messages and reports.
     pub name: String,
-    /// Of the variant.
-    pub canary: Ratio,
-    /// Of what it is compared with.
-    pub control: Ratio,
+    /// Where the counters come from.
+    #[serde(flatten)]
+    pub origin: Origin,
     /// How many requests count as one, because they are of the same users or fail together.
     pub design_effect: u32,
 }

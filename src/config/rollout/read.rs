@@ -1,20 +1,18 @@
 //! Reading `rollout`, but for its freezes.
 
 use super::read_freeze::read_freeze;
-use super::{Analysis, Limit, Query, Ratio, Rollout, Step};
+use super::read_query::read_queries;
+use super::{Analysis, Limit, Rollout, Step};
 use crate::bucket::Share;
 use crate::config::Shares;
 use crate::config::amount::{read_length_to_days, read_number};
 use crate::config::context::Context;
 use crate::config::fields::{Field, Fields, Report};
-use crate::config::names::{known_variant, label};
+use crate::config::names::known_variant;
 use crate::config::read_shares::read_share;
 
 /// Requests before a step, if nobody says.
 const MIN_REQUESTS: u32 = 100;
-
-/// Checks that are no queries.
-const RESERVED: [&str; 2] = ["errors", "limit"];
 
 /// Evidence is not read more often, in milliseconds.
 const LEAST_EVERY: u32 = 100;
@@ -68,11 +66,10 @@ pub(in crate::config) fn read_rollout(
         );
     }
     let counted = beside.get("evidence").is_some();
-    if !counted
-        && analysis
-            .as_ref()
-            .is_some_and(|analysis| analysis.queries.is_empty())
-    {
+    let written = fields.get("analysis").and_then(|field| field.peek());
+    let queries = written.as_ref().and_then(|fields| fields.get("queries"));
+    // Those that are wrong are told by themselves.
+    if !counted && queries.is_none_or(|field| field.items().is_empty()) {
         report.error(
             field.key_place(),
             "rollout-without-evidence",
@@ -80,8 +77,7 @@ pub(in crate::config) fn read_rollout(
             "write `evidence: {}` beside it, or `queries` under `analysis`".to_owned(),
         );
     }
-    let limit = fields.get("analysis").and_then(|field| field.peek());
-    if let Some(limit) = limit.and_then(|fields| fields.get("limit"))
+    if let Some(limit) = written.and_then(|fields| fields.get("limit"))
         && !counted
     {
         report.error(
@@ -308,24 +304,8 @@ fn read_analysis(field: &Field<'_>, report: &mut Report<'_>) -> Option<Analysis>
             "let `window` be `every` at least".to_owned(),
         );
     }
-    let mut queries: Vec<Query> = Vec::new();
-    let list = fields.get("queries").and_then(|field| field.list(report));
-    for field in list.unwrap_or_default() {
-        let Some(query) = read_query(&field, report) else {
-            continue;
-        };
-        if RESERVED.contains(&query.name.as_str())
-            || queries.iter().any(|other| other.name == query.name)
-        {
-            report.error(
-                field.key_place(),
-                "query-name-twice",
-                format!("there is a check called `{}` already", query.name),
-                "give the query another name".to_owned(),
-            );
-        }
-        queries.push(query);
-    }
+    let queries = fields.get("queries");
+    let queries = queries.map(|field| read_queries(&field, report));
     Some(Analysis {
         every: every?,
         delay: delay?,
@@ -333,7 +313,7 @@ fn read_analysis(field: &Field<'_>, report: &mut Report<'_>) -> Option<Analysis>
         false_rollback: false_rollback?,
         limit: limit?,
         alert_after: alert_after?,
-        queries,
+        queries: queries.unwrap_or_default(),
     })
 }
 
@@ -356,36 +336,5 @@ fn read_limit(field: &Field<'_>, report: &mut Report<'_>) -> Option<Limit> {
         max_error_rate: max_error_rate?,
         min_requests: min_requests?,
         window: window?,
-    })
-}
-
-fn read_query(field: &Field<'_>, report: &mut Report<'_>) -> Option<Query> {
-    let fields = field.fields(report, &["name", "canary", "control", "designEffect"])?;
-    let name = fields
-        .required(report, "name", "write `name: checkout-errors`")
-        .and_then(|field| label(&field, report));
-    let mut ratio = |name: &'static str| {
-        let field = fields.required(report, name, "write `{bad: ..., total: ...}` in PromQL")?;
-        let fields = field.fields(report, &["bad", "total"])?;
-        let mut text = |name| {
-            let field = fields.required(report, name, "write PromQL that comes to one number")?;
-            field.filled(report).map(str::to_owned)
-        };
-        let (bad, total) = (text("bad"), text("total"));
-        Some(Ratio {
-            bad: bad?,
-            total: total?,
-        })
-    };
-    let (canary, control) = (ratio("canary"), ratio("control"));
-    let design_effect = match fields.get("designEffect") {
-        Some(field) => read_number(&field, (1, 10_000), report),
-        None => Some(1),
-    };
-    Some(Query {
-        name: name?,
-        canary: canary?,
-        control: control?,
-        design_effect: design_effect?,
     })
 }
