@@ -88,6 +88,16 @@ impl Setting {
         Self::of(&CANARY.replace("every: 500ms,", "every: 500ms, alertAfter: 2s,"))
     }
 
+    /// Who looks at what Envoy counts anyway, and at nothing else. The endpoints in its file are others than
+    /// those that Envoy has.
+    pub(crate) fn by_envoy() -> Self {
+        let variants =
+            "{stable: {endpoints: ['127.0.0.1:1']}, canary: {endpoints: ['127.0.0.1:2']}}";
+        let canary = CANARY.replace("{stable: {}, canary: {}}", variants);
+        let canary = canary.replace("  evidence: {slowerThan: [50ms]}\n", "");
+        Self::of(&canary.replace("delay: 500ms", "delay: 500ms, queries: [{from: envoy}]"))
+    }
+
     /// Whose steps take long enough to be killed in.
     pub(crate) fn slow() -> Self {
         Self::of(&CANARY.replace("for: 2s", "for: 7s"))
