@@ -25,6 +25,7 @@ mod rollout;
 mod rollout_clock;
 mod rollout_git;
 mod rollout_notify;
+mod rollout_page;
 mod run;
 mod schema;
 mod shell;

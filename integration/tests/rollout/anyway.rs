@@ -1,5 +1,7 @@
 //! Rollouts that are judged by what a real Envoy counts anyway, without the filter's evidence.
 
+use std::io::Write;
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use coalmine_integration::behaviour::{BEHAVE, Behaviour};
@@ -90,7 +92,8 @@ fn a_version_that_fails_is_rolled_back() {
     assert!(page.contains("envoy: part of all requests"), "{page}");
 }
 
-/// What Envoy counts by class: what it answers itself is among it, what breaks off later is not.
+/// What Envoy counts by class: what it answers itself is among it, what breaks off later has the class
+/// that it began with, and whom the client leaves has none.
 #[test]
 fn what_envoy_counts_is_known() {
     let setting = Setting::by_envoy();
@@ -113,6 +116,15 @@ fn what_envoy_counts_is_known() {
             let _ = setting.stand.client().send(&request);
         }
     }
+    let mut leaving = TcpStream::connect(setting.stand.ingress).unwrap();
+    let (name, value) = (BEHAVE, Behaviour::Hang.asked());
+    write!(
+        leaving,
+        "GET / HTTP/1.1\r\nhost: shop\r\n{name}: {value}\r\n\r\n"
+    )
+    .unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    drop(leaving);
     let class = |class: &str| {
         let labels = [
             ("envoy_cluster_name", "web/shop/stable"),
@@ -132,4 +144,8 @@ fn what_envoy_counts_is_known() {
         std::thread::sleep(Duration::from_millis(100));
     }
     assert_eq!(read(), expected);
+    // The one that was left had been sent.
+    let sent = r#"sum(envoy_cluster_upstream_rq_total{envoy_cluster_name="web/shop/stable"})"#;
+    let sent = prometheus.query(sent).unwrap();
+    assert_eq!(sent.into_values().collect::<Vec<_>>(), [7.0 * count + 1.0]);
 }
