@@ -51,7 +51,7 @@ impl Prometheus {
     /// # Errors
     /// As [`Prometheus::start`], or the rules are none.
     pub fn start_with(envoy_admin: SocketAddr, relabelling: &Value) -> Result<Self> {
-        Self::start_at(envoy_admin, relabelling, "groups: []")
+        Self::start_at(&["envoy"], envoy_admin, relabelling, "groups: []")
     }
 
     /// One that evaluates a file of rules as often as it reads.
@@ -59,12 +59,33 @@ impl Prometheus {
     /// # Errors
     /// As [`Prometheus::start`], or the rules are none.
     pub fn start_with_rules(envoy_admin: SocketAddr, rules: &str) -> Result<Self> {
-        Self::start_at(envoy_admin, &json!([]), rules)
+        Self::start_at(&["envoy"], envoy_admin, &json!([]), rules)
     }
 
-    fn start_at(envoy_admin: SocketAddr, relabelling: &Value, rules: &str) -> Result<Self> {
+    /// One that reads the same by two jobs.
+    ///
+    /// # Errors
+    /// As [`Prometheus::start`].
+    pub fn start_twice(envoy_admin: SocketAddr) -> Result<Self> {
+        Self::start_at(&["envoy", "pods"], envoy_admin, &json!([]), "groups: []")
+    }
+
+    fn start_at(
+        jobs: &[&str],
+        envoy_admin: SocketAddr,
+        relabelling: &Value,
+        rules: &str,
+    ) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("prometheus-").tempdir()?;
         let path = |name: &str| folder.path().join(name);
+        let job = |name: &&str| {
+            json!({
+                "job_name": name,
+                "metrics_path": "/stats/prometheus",
+                "static_configs": [{"targets": [envoy_admin.to_string()]}],
+                "metric_relabel_configs": relabelling,
+            })
+        };
         let config = json!({
             "global": {
                 "scrape_interval": SCRAPE_INTERVAL,
@@ -72,12 +93,7 @@ impl Prometheus {
                 "evaluation_interval": SCRAPE_INTERVAL,
             },
             "rule_files": ["rules.yaml"],
-            "scrape_configs": [{
-                "job_name": "envoy",
-                "metrics_path": "/stats/prometheus",
-                "static_configs": [{"targets": [envoy_admin.to_string()]}],
-                "metric_relabel_configs": relabelling,
-            }],
+            "scrape_configs": jobs.iter().map(job).collect::<Value>(),
         });
         // JSON is YAML too.
         fs::write(path("config.yaml"), config.to_string())?;

@@ -10,15 +10,19 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use coalmine::config::plugin_json;
 use coalmine_integration::command::coalmine;
 use coalmine_integration::prometheus::Prometheus;
 use serde_json::Value;
+use tempfile::TempDir;
 
 use crate::anyway::counts;
 use crate::setting::{Ran, read};
+
+/// How long something may take that a reading shows.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 const CANARY: &str = "\
 apiVersion: coalmine.dev/v1alpha1
@@ -145,8 +149,8 @@ impl Counted {
     }
 }
 
-/// A proxy that has counted for a long time, and goes on.
-fn proxy(counted: Vec<Counted>) -> SocketAddr {
+/// A proxy that has counted for a long time, and goes on; it takes so long to tell.
+fn proxy(counted: Vec<Counted>, slow: Duration) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let begun = Instant::now();
@@ -157,19 +161,20 @@ fn proxy(counted: Vec<Counted>) -> SocketAddr {
             for series in &counted {
                 write!(page, "{}", series.line(series.rate * millis / 1000)).unwrap();
             }
-            // Who asks may go away meanwhile.
-            let _ = answer(&mut stream.unwrap(), &page);
+            // Others ask meanwhile, and who asks may go away.
+            thread::spawn(move || answer(&mut stream.unwrap(), &page, slow));
         }
     });
     address
 }
 
-fn answer(stream: &mut TcpStream, page: &str) -> std::io::Result<()> {
+fn answer(stream: &mut TcpStream, page: &str, slow: Duration) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut line = String::new();
     while reader.read_line(&mut line)? > 2 {
         line.clear();
     }
+    thread::sleep(slow);
     let head = "HTTP/1.1 200 OK\r\ncontent-type: text/plain; version=0.0.4\r\nconnection: close";
     write!(
         stream,
@@ -178,37 +183,61 @@ fn answer(stream: &mut TcpStream, page: &str) -> std::io::Result<()> {
     )
 }
 
-/// A whole rollout: what it came to, the journal, and the counts at its end.
-fn walk(failing: u64) -> (Ran, Vec<Value>, [[u64; 2]; 2]) {
-    let folder = tempfile::tempdir().unwrap();
-    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
-    write("shop.yaml", CANARY);
-    write("plugin.json", &plugin_json(&read(CANARY)).unwrap());
-    let prometheus = Prometheus::start(proxy(counted(failing))).unwrap();
-    let rollout = |words: &[&str]| {
+/// A rollout that asks a Prometheus which reads such proxies.
+struct Mesh {
+    folder: TempDir,
+    prometheus: Prometheus,
+}
+
+impl Mesh {
+    fn new(canary: &str, prometheus: Prometheus) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+        write("shop.yaml", canary);
+        write("plugin.json", &plugin_json(&read(canary)).unwrap());
+        Self { folder, prometheus }
+    }
+
+    fn rollout(&self, words: &[&str]) -> Ran {
         let mut command = Command::new(coalmine().unwrap());
         command.arg("rollout").args(words);
-        command.current_dir(folder.path()).stdin(Stdio::null());
+        command.current_dir(self.folder.path()).stdin(Stdio::null());
         Ran::of(command.output().unwrap())
-    };
-    let ran = rollout(&[
-        "run",
-        "shop.yaml",
-        "--config",
-        "plugin.json",
-        "--journal",
-        "journal.jsonl",
-        "--timeout",
-        "90",
-        "--prometheus",
-        &format!("http://{}", prometheus.address()),
-    ]);
+    }
+
+    /// Takes turns, with these words besides.
+    fn drive(&self, word: &str, more: &[&str]) -> Ran {
+        let url = format!("http://{}", self.prometheus.address());
+        let target = ["--config", "plugin.json", "--prometheus", &url];
+        self.rollout(&[&[word, "shop.yaml"], &target[..], more].concat())
+    }
+
+    /// Takes turns until something is said of why it is held.
+    fn until_it_holds(&self, why: &str) {
+        let begun = Instant::now();
+        for turn in 0.. {
+            let ran = self.drive("step", &[]);
+            if ran.stdout.contains(why) {
+                return;
+            }
+            assert!(begun.elapsed() < PATIENCE, "{ran:?}");
+            // Not in step with scrapes.
+            thread::sleep(Duration::from_millis(200 + 37 * turn % 250));
+        }
+    }
+}
+
+/// A whole rollout: what it came to, the journal, and the counts at its end.
+fn walk(failing: u64) -> (Ran, Vec<Value>, [[u64; 2]; 2]) {
+    let proxy = proxy(counted(failing), Duration::ZERO);
+    let mesh = Mesh::new(CANARY, Prometheus::start(proxy).unwrap());
+    let ran = mesh.drive("run", &["--journal", "journal.jsonl", "--timeout", "90"]);
     eprintln!("{}", ran.stderr);
-    let journal = fs::read_to_string(folder.path().join("journal.jsonl")).unwrap();
+    let journal = fs::read_to_string(mesh.folder.path().join("journal.jsonl")).unwrap();
     let journal = journal
         .lines()
         .map(|line| serde_json::from_str(line).unwrap());
-    let status = rollout(&["status", "shop.yaml", "-o", "json"]);
+    let status = mesh.rollout(&["status", "shop.yaml", "-o", "json"]);
     (ran, journal.collect(), counts(&status.stdout, "istio"))
 }
 
@@ -237,4 +266,21 @@ fn a_version_that_fails_is_rolled_back() {
     );
     let rate = canary[1] as f64 / canary[0] as f64;
     assert!((0.07..0.09).contains(&rate), "{canary:?}");
+}
+
+/// Scrapes that take longer than the plan believes: what they bring is in no reading, and it is said.
+#[test]
+fn scrapes_that_come_late_are_noticed() {
+    let proxy = proxy(counted(20), Duration::from_millis(150));
+    let canary = CANARY.replace("delay: 500ms", "delay: 10ms");
+    let canary = canary.replace("for: 2s", "for: 1h");
+    let mesh = Mesh::new(&canary, Prometheus::start(proxy).unwrap());
+    mesh.until_it_holds("Prometheus has what was counted more than 10ms after the fact");
+}
+
+#[test]
+fn a_proxy_that_two_jobs_read_is_noticed() {
+    let proxy = proxy(counted(20), Duration::ZERO);
+    let mesh = Mesh::new(CANARY, Prometheus::start_twice(proxy).unwrap());
+    mesh.until_it_holds(&format!("Prometheus reads {proxy} twice"));
 }
