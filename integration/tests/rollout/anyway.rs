@@ -87,7 +87,9 @@ fn a_version_that_fails_is_rolled_back() {
     assert!((0.04..0.14).contains(&rate("canary")), "{finding}");
     assert!((0.015..0.03).contains(&rate("control")), "{finding}");
     let report = setting.rollout(&["report"]).stdout;
+    // Envoy knows no control cohort.
     assert!(report.contains("**envoy**"), "{report}");
+    assert!(report.contains("of what it is compared with."), "{report}");
     let page = setting.rollout(&["report", "-o", "html"]).stdout;
     assert!(page.contains("envoy: part of all requests"), "{page}");
 }

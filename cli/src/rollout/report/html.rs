@@ -46,7 +46,7 @@ pub(super) fn page(told: &Told<'_>) -> String {
                 @if !told.findings().is_empty() {
                     h2 { "What decided" }
                     table {
-                        tr { th { "check" } th { (told.plan.variant) } th { "control cohort" } th { "by chance alone" } th { "allowed by then" } }
+                        tr { th { "check" } th { (told.plan.variant) } th { "compared with" } th { "by chance alone" } th { "allowed by then" } }
                         @for finding in told.findings() { (row(finding)) }
                     }
                 }

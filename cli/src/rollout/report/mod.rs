@@ -90,6 +90,15 @@ impl Told<'_> {
             .collect()
     }
 
+    /// What a finding's numbers stand against: others than the filter know no control cohort.
+    fn compared_with(&self, finding: &Finding) -> &'static str {
+        let mut others = self.plan.comparisons.iter();
+        match others.any(|comparison| comparison.name == finding.check) {
+            true => "what it is compared with",
+            false => "the control cohort",
+        }
+    }
+
     fn points(&self) -> &[Point] {
         self.state
             .run
@@ -117,10 +126,11 @@ fn markdown(told: &Told<'_>) -> String {
     for finding in told.findings() {
         let _ = writeln!(
             text,
-            "\n**{}**: {} of the variant, {} of the control cohort.",
+            "\n**{}**: {} of the variant, {} of {}.",
             cell(&finding.check),
             rate(finding.canary),
-            rate(finding.control)
+            rate(finding.control),
+            told.compared_with(finding)
         );
         if let Some(look) = &finding.look {
             let _ = writeln!(
