@@ -262,7 +262,9 @@ fn a_good_version_is_promoted_when_it_is_approved() {
     assert_eq!(request.run("plan reviews").0, Came::Passed);
     let note = notes.last(18);
     assert!(
-        note.contains("~~~\nrollout   canary of bookinfo/reviews\nstep 1    20%"),
+        note.contains(
+            "~~~\nrollout   canary of bookinfo/reviews\nchecks    errors, limit\nstep 1    20%"
+        ),
         "{note}"
     );
 
