@@ -5,6 +5,7 @@
 //! calls itself. Whatever the host answers has a defined outcome, and the first failure of each
 //! call is logged, once for each configuration.
 
+use crate::given::Given;
 use coalmine::baggage;
 use core::cell::Cell;
 use core::ptr::null_mut;
@@ -237,7 +238,7 @@ impl Host {
     }
 
     /// The configuration of the plugin, `size` bytes.
-    pub(crate) fn plugin_configuration(&self, size: usize) -> Option<Box<[u8]>> {
+    pub(crate) fn plugin_configuration(&self, size: usize) -> Option<Given> {
         self.returned(Call::Configuration, |data, returned| {
             // SAFETY: the host writes a pointer and a size; `returned` says to where.
             unsafe {
@@ -247,7 +248,7 @@ impl Host {
     }
 
     /// All headers of the request, in the form that [`crate::pairs`] reads.
-    pub(crate) fn request_headers(&self) -> Option<Box<[u8]>> {
+    pub(crate) fn request_headers(&self) -> Option<Given> {
         self.returned(Call::RequestHeaders, |data, size| {
             // SAFETY: as above.
             unsafe { proxy_get_header_map_pairs(MapType::HttpRequestHeaders, data, size) }
@@ -255,7 +256,7 @@ impl Host {
     }
 
     /// The address of the client, with its port.
-    pub(crate) fn source_address(&self) -> Option<Box<[u8]>> {
+    pub(crate) fn source_address(&self) -> Option<Given> {
         const PATH: &[u8] = b"source\0address";
         self.returned(Call::SourceAddress, |data, size| {
             // SAFETY: the host reads a constant, and the rest is as above.
@@ -268,20 +269,15 @@ impl Host {
         &self,
         call: Call,
         ask: impl FnOnce(*mut *mut u8, *mut usize) -> Status,
-    ) -> Option<Box<[u8]>> {
+    ) -> Option<Given> {
         let (mut data, mut size) = (null_mut(), 0);
         let status = ask(&mut data, &mut size);
         if !self.done(call, status) {
             return None;
         }
-        if data.is_null() || size == 0 {
-            return Some(Box::default());
-        }
-        let slice = core::ptr::slice_from_raw_parts_mut(data, size);
-        // SAFETY: the host got `data` from the SDK's allocation export, which leaks a boxed slice of
-        // just the size it was asked for; it wrote all of it, keeps no pointer to it, and hands it
-        // to this call alone.
-        Some(unsafe { Box::from_raw(slice) })
+        // SAFETY: the host got `data` from our allocation export for just this size; it wrote all of
+        // it, keeps no pointer to it, and hands it to this call alone.
+        Some(unsafe { Given::from_raw(data, size) })
     }
 
     /// Sets a header of the request to this one value, and so makes Envoy choose its route again.
@@ -388,16 +384,16 @@ impl Host {
     }
 
     /// A header of the response.
-    pub(crate) fn response_header(&self, name: &str) -> Option<Box<[u8]>> {
+    pub(crate) fn response_header(&self, name: &str) -> Option<Given> {
         self.response_value(MapType::HttpResponseHeaders, name)
     }
 
     /// A trailer of the response.
-    pub(crate) fn response_trailer(&self, name: &str) -> Option<Box<[u8]>> {
+    pub(crate) fn response_trailer(&self, name: &str) -> Option<Given> {
         self.response_value(MapType::HttpResponseTrailers, name)
     }
 
-    fn response_value(&self, map: MapType, name: &str) -> Option<Box<[u8]>> {
+    fn response_value(&self, map: MapType, name: &str) -> Option<Given> {
         self.found(Call::ResponseHeader, |data, size| {
             // SAFETY: the host reads `name`, which lives through the call; the rest is as above.
             unsafe { proxy_get_header_map_value(map, name.as_ptr(), name.len(), data, size) }
@@ -437,7 +433,7 @@ impl Host {
         &self,
         call: Call,
         ask: impl FnOnce(*mut *mut u8, *mut usize) -> Status,
-    ) -> Option<Box<[u8]>> {
+    ) -> Option<Given> {
         let mut missing = false;
         let bytes = self.returned(call, |data, size| match ask(data, size) {
             NOT_FOUND => {

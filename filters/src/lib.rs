@@ -5,6 +5,8 @@
 //!
 //! | where | what |
 //! |---|---|
+//! | `callbacks` | what Envoy calls for each request |
+//! | `worker` | what a worker's VM holds: configurations, and streams whose response is awaited |
 //! | `root` | one configuration: read it, refuse it, or put it in force |
 //! | `plugin` | what a configuration makes: the policy and what lives as long as it |
 //! | `stream` | one request and its response |
@@ -16,13 +18,16 @@
 //! | `onward` | `baggage` on its way to the next hop, and `coalmine_baggage` |
 //! | `guards` | the guards: their metrics, their log lines, what workers tell each other |
 //! | `host` | the host's calls, none of which can panic |
+//! | `given` | what the host's calls give back, and the memory that it comes in |
 //! | `host_log` | Envoy's log behind the `log` facade |
 //! | [`pairs`] | the wire form of headers, read in place |
 //! | [`entropy`] | random draws out of a pool |
 
+mod callbacks;
 mod counters;
 pub mod entropy;
 mod evidence;
+mod given;
 mod guards;
 mod host;
 mod host_log;
@@ -34,9 +39,10 @@ mod plugin;
 mod root;
 mod stream;
 mod watched;
+mod worker;
 
 /// Sends the log to Envoy, and tells the SDK what to make for each configuration. Called once, from `_initialize`.
 pub fn register() {
     host_log::install();
-    proxy_wasm::set_root_context(|_| Box::new(root::Root::default()));
+    proxy_wasm::set_root_context(|context| Box::new(root::Root::new(context)));
 }

@@ -5,18 +5,29 @@
 
 use crate::host::Host;
 use crate::plugin::Plugin;
-use crate::stream::Stream;
+use crate::worker::WORKER;
 use coalmine::config::{Canaries, read_json};
 use coalmine::diagnostic::{Diagnostic, Severity};
 use log::Level;
-use proxy_wasm::traits::{Context, HttpContext, RootContext};
-use proxy_wasm::types::ContextType;
+use proxy_wasm::traits::{Context, RootContext};
 use std::rc::Rc;
 
-/// The context of a plugin configuration; without one it has no canaries.
-#[derive(Default)]
-pub(crate) struct Root {
-    plugin: Option<Rc<Plugin>>,
+/// The context of a plugin configuration. What it has put in force stands in [`WORKER`], where
+/// requests find it; without a configuration it has no canaries.
+pub(crate) struct Root(u32);
+
+impl Root {
+    pub(crate) fn new(context: u32) -> Self {
+        WORKER.with(|worker| worker.add_root(context));
+        Self(context)
+    }
+}
+
+impl Drop for Root {
+    fn drop(&mut self) {
+        // At the end of a thread it may be gone already.
+        let _ = WORKER.try_with(|worker| worker.remove_root(self.0));
+    }
 }
 
 impl Context for Root {}
@@ -34,26 +45,19 @@ impl RootContext for Root {
         }
         // An edge has something to do without canaries, too.
         let idle = canaries.canaries.is_empty() && !canaries.edge;
-        self.plugin = (!idle).then(|| Rc::new(Plugin::new(&canaries, host)));
+        let plugin = (!idle).then(|| Rc::new(Plugin::new(&canaries, host)));
+        WORKER.with(|worker| worker.configure(self.0, plugin));
         true
-    }
-
-    fn get_type(&self) -> Option<ContextType> {
-        Some(ContextType::HttpContext)
-    }
-
-    fn create_http_context(&self, context_id: u32) -> Option<Box<dyn HttpContext>> {
-        Some(Box::new(Stream::new(self.plugin.clone(), context_id)))
     }
 }
 
 /// The canaries of the configuration; the log tells why there are none.
 fn read(host: &Host, size: usize) -> Option<Canaries> {
-    let bytes = match size {
-        0 => Box::default(),
-        size => host.plugin_configuration(size)?,
+    let given = match size {
+        0 => None,
+        size => Some(host.plugin_configuration(size)?),
     };
-    match read_json(&bytes) {
+    match read_json(given.as_deref().unwrap_or_default()) {
         Ok(canaries) => Some(canaries),
         Err(found) => {
             for diagnostic in &found {

@@ -7,18 +7,15 @@ use crate::pairs::Pairs;
 use crate::plugin::Plugin;
 use crate::watched::Watched;
 use coalmine::{Decision, HeaderEdit, decide};
-use proxy_wasm::traits::{Context, HttpContext};
-use proxy_wasm::types::Action;
 use std::rc::Rc;
 
-/// The context of a request: small, because every request makes one.
+/// What is kept of a request until its response has ended.
 pub(crate) struct Stream {
-    plugin: Option<Rc<Plugin>>,
-    context_id: u32,
+    plugin: Rc<Plugin>,
     /// The cookie for a client that was issued a unit, until the response takes it along.
     set_cookie: Option<String>,
-    /// What is kept of the request where its response is watched.
-    watched: Option<Box<Watched>>,
+    /// Where the response is watched.
+    watched: Option<Watched>,
 }
 
 /// The headers of a request, and the host for what is not in them.
@@ -33,69 +30,39 @@ impl coalmine::Request for Request<'_> {
     }
 
     fn source_address(&self) -> Option<Vec<u8>> {
-        self.host.source_address().map(Vec::from)
-    }
-}
-
-impl Context for Stream {}
-
-impl HttpContext for Stream {
-    fn on_http_request_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
-        if let Some(plugin) = &self.plugin {
-            (self.set_cookie, self.watched) =
-                route(plugin, self.context_id, end_of_stream).unwrap_or_default();
-        }
-        Action::Continue
-    }
-
-    /// Envoy also calls it for replies of its own, so the first answer carries the cookie whoever
-    /// gave it.
-    fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
-        if let (Some(plugin), Some(cookie)) = (&self.plugin, self.set_cookie.take()) {
-            plugin.host.add_response_header("set-cookie", &cookie);
-        }
-        if let (Some(plugin), Some(watched)) = (&self.plugin, &mut self.watched) {
-            watched.headers(plugin);
-        }
-        Action::Continue
-    }
-
-    /// Called for responses that have trailers, as gRPC's have.
-    fn on_http_response_trailers(&mut self, _: usize) -> Action {
-        if let (Some(plugin), Some(watched)) = (&self.plugin, &mut self.watched) {
-            watched.trailers(&plugin.host);
-        }
-        Action::Continue
+        self.host.source_address().map(|given| given.to_vec())
     }
 }
 
 impl Stream {
-    pub(crate) fn new(plugin: Option<Rc<Plugin>>, context_id: u32) -> Self {
-        Self {
-            plugin,
-            context_id,
-            set_cookie: None,
-            watched: None,
+    /// The headers of the response have come.
+    pub(crate) fn headers(&mut self) {
+        if let Some(cookie) = self.set_cookie.take() {
+            self.plugin.host.add_response_header("set-cookie", &cookie);
+        }
+        if let Some(watched) = &mut self.watched {
+            watched.headers(&self.plugin);
+        }
+    }
+
+    /// The trailers of the response have come.
+    pub(crate) fn trailers(&mut self) {
+        if let Some(watched) = &mut self.watched {
+            watched.trailers(&self.plugin.host);
+        }
+    }
+
+    /// Envoy deletes the stream, and still tells how the response ended.
+    pub(crate) fn end(self) {
+        if let Some(watched) = &self.watched {
+            watched.end(&self.plugin);
         }
     }
 }
 
-/// The SDK drops a context when Envoy deletes it, within Envoy's call and so within the stream.
-impl Drop for Stream {
-    fn drop(&mut self) {
-        if let (Some(plugin), Some(watched)) = (&self.plugin, &self.watched) {
-            watched.end(plugin);
-        }
-    }
-}
-
-/// Decides a request and acts on it. Gives the value of `set-cookie` if a unit was issued, and what
-/// is to be kept if its response is watched; `None` if nothing was decided.
-fn route(
-    plugin: &Plugin,
-    context_id: u32,
-    whole: bool,
-) -> Option<(Option<String>, Option<Box<Watched>>)> {
+/// Decides a request and acts on it. Gives what has to be kept until the response has ended, which
+/// is nothing for most requests.
+pub(crate) fn route(plugin: &Rc<Plugin>, context_id: u32, whole: bool) -> Option<Stream> {
     let host = &plugin.host;
     let bytes = host.request_headers()?;
     let request = Request {
@@ -119,13 +86,20 @@ fn route(
     if plugin.debug {
         log(&decision);
     }
-    let cookie = decision
+    let set_cookie = decision
         .canary
         .unit_cookie()
         .zip(decision.issued.as_ref())
         .map(|(cookie, unit)| cookie.set_cookie(unit, over_tls(&request.headers)));
     let watched = Watched::of(&decision, done.is_some(), &request.headers, &moment);
-    Some((cookie, watched))
+    if set_cookie.is_none() && watched.is_none() {
+        return None;
+    }
+    Some(Stream {
+        plugin: Rc::clone(plugin),
+        set_cookie,
+        watched,
+    })
 }
 
 /// Makes the variant header say what was decided; false if the host would not.

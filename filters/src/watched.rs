@@ -48,7 +48,7 @@ impl Watched {
         done: bool,
         headers: &Pairs<'_>,
         moment: &Moment<'_>,
-    ) -> Option<Box<Self>> {
+    ) -> Option<Self> {
         let ticket = moment.ticket.get();
         if ticket.is_none() && decision.canary.evidence().is_none() {
             return None;
@@ -63,7 +63,7 @@ impl Watched {
         done: bool,
         headers: &Pairs<'_>,
         moment: &Moment<'_>,
-    ) -> Option<Box<Self>> {
+    ) -> Option<Self> {
         let ticket = moment.ticket.get();
         let by = By::of(decision).filter(|_| done);
         if by.is_none() && ticket.is_none() {
@@ -83,7 +83,7 @@ impl Watched {
             watched.tell_guard(moment.plugin, Outcome::Unknown);
             return None;
         }
-        Some(Box::new(watched))
+        Some(watched)
     }
 
     /// The headers of the response have come.

@@ -1,11 +1,12 @@
-//! The filter under a host that the tests play, natively: the SDK's own dispatcher calls the filter,
-//! and the filter's host calls end in `host/`.
+//! The filter under a host that the tests play, natively: what is exported is called as Envoy does, and
+//! the filter's host calls end in `host/`.
 //!
 //! | file | what |
 //! |---|---|
 //! | `host/` | the host: Envoy's part of the ABI, with failures on demand |
 //! | `requests` | what becomes of a request |
 //! | `guard` | when a variant is taken out of service, and comes back |
+//! | `contexts` | which configuration a stream has, where there are several of both |
 //! | `configure` | what becomes of a configuration |
 //! | `failures` | what the filter does when a host call fails |
 //! | `memory` | what a request allocates, and that it frees it |
@@ -26,6 +27,7 @@
 mod agreement;
 mod baggage;
 mod configure;
+mod contexts;
 mod entropy;
 mod evidence;
 mod failures;

@@ -2,10 +2,10 @@
 //! they reach, only imports that Envoy has.
 //!
 //! Every callback that a module exports is called for every request, whether it does anything or
-//! not; the proxy-wasm SDK exports all of them. And every proxy compiles every byte at every push.
+//! not; the proxy-wasm SDK exports all of them, and some of them the filter has of its own. And every proxy compiles every byte at every push.
 
 use anyhow::{Context, Result, bail};
-use walrus::{ImportKind, ModuleConfig, RawCustomSection};
+use walrus::{ExportId, ImportKind, Module, ModuleConfig, RawCustomSection};
 
 /// The exports that stay, each with its reason. One that is missing is a defect of the module.
 const EXPORTS: [(&str, &str); 11] = [
@@ -49,13 +49,17 @@ const EXPORTS: [(&str, &str); 11] = [
     ),
 ];
 
+/// An export of this and a name of the table takes the place of the SDK's export of that name: two
+/// functions of one name would not link.
+const OURS: &str = "coalmine_";
+
 /// What the module takes of WASI, which Envoy offers to every module: entropy, and the steady clock.
 const WASI: [&str; 2] = ["random_get", "clock_time_get"];
 
 /// The custom section that says which Coalmine the module is, as `coalmine module inspect` reads it.
 const SECTION: &str = "coalmine";
 
-/// The module with [`EXPORTS`] alone, without what they do not reach, and with no custom section but
+/// The module with [`EXPORTS`] alone, ours instead of the SDK's, without what they do not reach, and with no custom section but
 /// [`SECTION`].
 ///
 /// # Errors
@@ -72,6 +76,15 @@ pub(super) fn shrink(linked: &[u8]) -> Result<Vec<u8>> {
         if !module.exports.iter().any(|export| export.name == name) {
             bail!("the module does not export {name} ({reason})");
         }
+    }
+    for (name, _) in EXPORTS {
+        let Some(ours) = find(&module, &format!("{OURS}{name}")) else {
+            continue;
+        };
+        if let Some(theirs) = find(&module, name) {
+            module.exports.delete(theirs);
+        }
+        name.clone_into(&mut module.exports.get_mut(ours).name);
     }
     let unused: Vec<_> = module
         .exports
@@ -100,6 +113,11 @@ pub(super) fn shrink(linked: &[u8]) -> Result<Vec<u8>> {
     Ok(module.emit_wasm())
 }
 
+fn find(module: &Module, name: &str) -> Option<ExportId> {
+    let export = module.exports.iter().find(|export| export.name == name)?;
+    Some(export.id())
+}
+
 /// Refuses an import that the host may not have, with the likely cause.
 fn check_import(module: &str, name: &str, function: bool) -> Result<()> {
     let cause = match module {
@@ -124,7 +142,7 @@ fn check_import(module: &str, name: &str, function: bool) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use walrus::{FunctionBuilder, FunctionId, Module, ValType};
+    use walrus::{FunctionBuilder, FunctionId, ValType};
 
     use super::*;
 
@@ -187,6 +205,23 @@ mod tests {
         let version = format!(r#"{{"version":"{}"}}"#, env!("CARGO_PKG_VERSION"));
         assert_eq!(about.name(), SECTION);
         assert_eq!(about.data(&Default::default()).as_ref(), version.as_bytes());
+    }
+
+    #[test]
+    fn ours_stand_in_the_place_of_the_sdks() {
+        let mut module = linked();
+        let log = import(&mut module, "env", "proxy_log");
+        export(&mut module, "coalmine_proxy_on_delete", Some(log));
+        export(&mut module, "coalmine_proxy_on_tick", Some(log));
+        let after = shrink(&module.emit_wasm()).unwrap();
+        let module = Module::from_buffer(&after).unwrap();
+        let mut names: Vec<&str> = module.exports.iter().map(|e| e.name.as_str()).collect();
+        names.sort_unstable();
+        let mut expected: Vec<&str> = EXPORTS.iter().map(|(name, _)| *name).collect();
+        expected.sort_unstable();
+        assert_eq!(names, expected);
+        let imported = module.imports.iter().map(|i| i.name.as_str());
+        assert_eq!(imported.collect::<Vec<_>>(), ["proxy_log"], "ours calls it");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The host calls that the filter makes.
 
 use super::allocator::{in_guest, in_host};
-use super::{STATE, State, sdk};
+use super::{STATE, State, exports};
 use proxy_wasm::types::LogLevel;
 
 const OK: u32 = 0;
@@ -35,7 +35,7 @@ unsafe fn text(data: *const u8, size: usize) -> String {
 unsafe fn give(bytes: &[u8], data: *mut *mut u8, size: *mut usize) -> u32 {
     let place = match bytes.len() {
         0 => std::ptr::null_mut(),
-        length => in_guest(|| sdk::proxy_on_memory_allocate(length)),
+        length => in_guest(|| exports::coalmine_malloc(length)),
     };
     // SAFETY: `place` has room for them, and the guest gave two places to write to.
     unsafe {

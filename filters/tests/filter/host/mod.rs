@@ -53,27 +53,31 @@ thread_local! {
     static STATE: RefCell<State> = RefCell::default();
 }
 
-/// What the SDK exports for Envoy.
-mod sdk {
+/// What is exported for Envoy: by the SDK what comes once, and by the filter what the module has
+/// under the same name without `coalmine_`.
+mod exports {
     use super::Action;
 
     unsafe extern "C" {
-        pub(super) safe fn proxy_on_memory_allocate(size: usize) -> *mut u8;
-        pub(super) safe fn proxy_on_context_create(context: u32, root: u32);
+        pub(super) safe fn coalmine_malloc(size: usize) -> *mut u8;
+        pub(super) safe fn coalmine_proxy_on_context_create(context: u32, parent: u32);
         pub(super) safe fn proxy_on_vm_start(context: u32, size: usize) -> bool;
         pub(super) safe fn proxy_on_configure(context: u32, size: usize) -> bool;
-        pub(super) safe fn proxy_on_request_headers(
+        pub(super) safe fn coalmine_proxy_on_request_headers(
             context: u32,
             number: usize,
             end_of_stream: bool,
         ) -> Action;
-        pub(super) safe fn proxy_on_response_headers(
+        pub(super) safe fn coalmine_proxy_on_response_headers(
             context: u32,
             number: usize,
             end_of_stream: bool,
         ) -> Action;
-        pub(super) safe fn proxy_on_response_trailers(context: u32, number: usize) -> Action;
-        pub(super) safe fn proxy_on_delete(context: u32);
+        pub(super) safe fn coalmine_proxy_on_response_trailers(
+            context: u32,
+            number: usize,
+        ) -> Action;
+        pub(super) safe fn coalmine_proxy_on_delete(context: u32);
     }
 }
 
@@ -89,8 +93,8 @@ impl Vm {
     pub(crate) fn start() -> Self {
         STATE.take();
         coalmine_filter::register();
-        sdk::proxy_on_context_create(ROOT, 0);
-        assert!(sdk::proxy_on_vm_start(ROOT, 0));
+        exports::coalmine_proxy_on_context_create(ROOT, 0);
+        assert!(exports::proxy_on_vm_start(ROOT, 0));
         Self { last_context: ROOT }
     }
 
@@ -102,11 +106,58 @@ impl Vm {
         vm
     }
 
+    /// Another plugin in the same VM, with a configuration that must be good; its context.
+    pub(crate) fn add(&mut self, configuration: &str) -> u32 {
+        let root = self.next();
+        self.host(|host| host.configuration = configuration.as_bytes().to_vec());
+        exports::coalmine_proxy_on_context_create(root, 0);
+        assert!(exports::proxy_on_configure(root, configuration.len()));
+        root
+    }
+
+    /// The first plugin's context.
+    pub(crate) fn root(&self) -> u32 {
+        ROOT
+    }
+
+    /// A stream of a plugin begins; its context.
+    pub(crate) fn begin(&mut self, root: u32) -> u32 {
+        let stream = self.next();
+        exports::coalmine_proxy_on_context_create(stream, root);
+        stream
+    }
+
+    /// The headers of a stream's request come. Gives what the filter did, in words.
+    pub(crate) fn decide(&self, stream: u32, headers: &[Header<'_>]) -> Vec<String> {
+        self.host(|host| host.request = owned(headers));
+        let action = exports::coalmine_proxy_on_request_headers(stream, headers.len(), true);
+        assert_eq!(action, Action::Continue);
+        self.host(|host| std::mem::take(&mut host.effects))
+    }
+
+    /// The headers of a response come, and later, or instead, the stream's end.
+    pub(crate) fn respond(&self, stream: u32) -> Vec<String> {
+        let action = exports::coalmine_proxy_on_response_headers(stream, 0, true);
+        assert_eq!(action, Action::Continue);
+        self.host(|host| std::mem::take(&mut host.effects))
+    }
+
+    /// A context ends, a stream's or a plugin's.
+    pub(crate) fn end(&self, context: u32) -> Vec<String> {
+        exports::coalmine_proxy_on_delete(context);
+        self.host(|host| std::mem::take(&mut host.effects))
+    }
+
+    fn next(&mut self) -> u32 {
+        self.last_context += 1;
+        self.last_context
+    }
+
     /// Whether the plugin takes a configuration.
     pub(crate) fn configure(&self, configuration: impl AsRef<[u8]>) -> bool {
         let configuration = configuration.as_ref();
         self.host(|host| host.configuration = configuration.to_vec());
-        allocator::in_guest(|| sdk::proxy_on_configure(ROOT, configuration.len()))
+        allocator::in_guest(|| exports::proxy_on_configure(ROOT, configuration.len()))
     }
 
     /// Sets up the host.
@@ -133,10 +184,7 @@ impl Vm {
         after: Duration,
     ) -> Vec<String> {
         self.host(|host| {
-            host.request = headers
-                .iter()
-                .map(|(n, v)| (n.to_vec(), v.to_vec()))
-                .collect();
+            host.request = owned(headers);
             host.response = response;
             host.effects.clear();
         });
@@ -145,21 +193,20 @@ impl Vm {
             let begun = host.response.code != 0 || host.response.flags == 0;
             (begun, host.response.trailers.len(), host.response.lasts)
         });
-        let context = self.last_context + 1;
-        self.last_context = context;
+        let context = self.next();
         let actions = allocator::in_guest(|| {
-            sdk::proxy_on_context_create(context, ROOT);
-            let request = sdk::proxy_on_request_headers(context, headers.len(), true);
+            exports::coalmine_proxy_on_context_create(context, ROOT);
+            let request = exports::coalmine_proxy_on_request_headers(context, headers.len(), true);
             let mut actions = [request, Action::Continue, Action::Continue];
             self.pass(after);
             if begun {
-                actions[1] = sdk::proxy_on_response_headers(context, 0, trailers == 0);
+                actions[1] = exports::coalmine_proxy_on_response_headers(context, 0, trailers == 0);
             }
             if trailers > 0 {
-                actions[2] = sdk::proxy_on_response_trailers(context, trailers);
+                actions[2] = exports::coalmine_proxy_on_response_trailers(context, trailers);
             }
             self.pass(lasts);
-            sdk::proxy_on_delete(context);
+            exports::coalmine_proxy_on_delete(context);
             actions
         });
         assert_eq!(actions, [Action::Continue; 3], "nothing is ever held up");
@@ -181,8 +228,13 @@ impl Vm {
     }
 }
 
+fn owned(headers: &[Header<'_>]) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let owned = |(name, value): &Header<'_>| (name.to_vec(), value.to_vec());
+    headers.iter().map(owned).collect()
+}
+
 impl Drop for Vm {
     fn drop(&mut self) {
-        sdk::proxy_on_delete(ROOT);
+        exports::coalmine_proxy_on_delete(ROOT);
     }
 }
