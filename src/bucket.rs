@@ -41,6 +41,7 @@ impl Bucket {
     }
 
     /// Like [`Bucket::of`] for a salt that ends in the separator already, as the policy keeps it.
+    #[inline]
     pub(crate) fn of_salted(salted: &[u8], unit: &[u8]) -> Self {
         let mut stack = [0u8; ON_STACK];
         let whole = salted.len().saturating_add(unit.len());
@@ -78,6 +79,7 @@ impl Bucket {
     }
 
     /// `floor(hash * 1_000_000 / 2^64)`, in 64-bit integers because wasm32 has no wider multiply.
+    #[inline]
     pub fn position(self) -> Position {
         const LOW: u64 = 0xffff_ffff;
         let million = u64::from(POSITIONS);
@@ -92,11 +94,13 @@ impl Bucket {
 
 impl Position {
     /// The position in millionths.
+    #[inline]
     pub fn millionths(self) -> u32 {
         self.0
     }
 
     /// Whether the position lies in the part of the line that starts at `start` and is `share` long.
+    #[inline]
     pub fn lies_in(self, start: u32, share: Share) -> bool {
         self.0
             .checked_sub(start)
@@ -123,6 +127,7 @@ impl Share {
     }
 
     /// Where a part of this length starts that ends where the line ends.
+    #[inline]
     pub fn start_from_the_end(self) -> u32 {
         POSITIONS.saturating_sub(self.0)
     }

@@ -3,29 +3,76 @@
 //! The well-kept `memchr` reads four bytes at a time on wasm32 without SIMD and brings more code
 //! than the rest of this crate's scanning.
 
+const LOW: u64 = 0x0101_0101_0101_0101;
+const HIGH: u64 = 0x8080_8080_8080_8080;
+
 /// Where `byte` is first in `haystack`.
+#[inline]
 pub(crate) fn find(haystack: &[u8], byte: u8) -> Option<usize> {
-    const LOW: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    let pattern = u64::from(byte).wrapping_mul(LOW);
     let (words, rest) = haystack.as_chunks::<8>();
     let mut start = 0usize;
     for word in words {
-        // A byte that is found becomes zero here, and a borrow marks the first zero byte; marks
-        // above it may be wrong, but the lowest is asked for.
-        let word = u64::from_le_bytes(*word) ^ pattern;
-        let zeros = word.wrapping_sub(LOW) & !word & HIGH;
-        if zeros != 0 {
-            let within = usize::try_from(zeros.trailing_zeros() / 8).unwrap_or(0);
+        if let Some(within) = find_in_word(*word, byte) {
             return Some(start.wrapping_add(within));
         }
         start = start.wrapping_add(8);
     }
-    let within = rest.iter().position(|&known| known == byte)?;
-    Some(start.wrapping_add(within))
+    if rest.is_empty() {
+        return None;
+    }
+    let (before, within) = match haystack.last_chunk::<8>() {
+        // What the last eight bytes share with the word before was looked at, and is not it.
+        Some(last) => (haystack.len().wrapping_sub(8), find_in_word(*last, byte)),
+        None => (start, rest.iter().position(|&known| known == byte)),
+    };
+    Some(before.wrapping_add(within?))
+}
+
+#[inline]
+fn find_in_word(word: [u8; 8], byte: u8) -> Option<usize> {
+    // A byte that is found becomes zero here, and a borrow marks the first zero byte; marks above it
+    // may be wrong, but the lowest is asked for.
+    let word = u64::from_le_bytes(word) ^ u64::from(byte).wrapping_mul(LOW);
+    let zeros = word.wrapping_sub(LOW) & !word & HIGH;
+    (zeros != 0).then(|| (zeros.trailing_zeros() / 8) as usize)
+}
+
+/// Whether they are the same, by words: most texts here are names, for which a call costs as much.
+#[inline]
+pub(crate) fn equal(left: &[u8], right: &[u8]) -> bool {
+    if left.len() != right.len() {
+        return false;
+    }
+    match (left.last_chunk::<8>(), right.last_chunk::<8>()) {
+        (Some(last), Some(other)) => {
+            let ((words, _), (others, _)) = (left.as_chunks::<8>(), right.as_chunks::<8>());
+            last == other && words.iter().zip(others).all(|(word, other)| word == other)
+        }
+        _ => left.iter().zip(right).all(|(byte, other)| byte == other),
+    }
+}
+
+/// Whether there is a capital letter of ASCII in it.
+#[inline]
+pub(crate) fn has_capitals(text: &[u8]) -> bool {
+    let in_word = |word: [u8; 8]| {
+        let word = u64::from_le_bytes(word);
+        let letters = word & !HIGH;
+        // The highest bit of each byte: from `A` on, which is 0x80 less 0x3f, and behind `Z`.
+        let from = letters.wrapping_add(LOW.wrapping_mul(0x3f));
+        let behind = letters.wrapping_add(LOW.wrapping_mul(0x25));
+        (from ^ behind) & !word & HIGH != 0
+    };
+    let (words, rest) = text.as_chunks::<8>();
+    words.iter().any(|word| in_word(*word))
+        || match text.last_chunk::<8>() {
+            Some(last) => in_word(*last),
+            None => rest.iter().any(u8::is_ascii_uppercase),
+        }
 }
 
 /// Splits at the first `byte`; what stands behind it is `None` if there is none.
+#[inline]
 pub(crate) fn split_once(text: &[u8], byte: u8) -> (&[u8], Option<&[u8]>) {
     let Some(at) = find(text, byte) else {
         return (text, None);
@@ -35,6 +82,7 @@ pub(crate) fn split_once(text: &[u8], byte: u8) -> (&[u8], Option<&[u8]>) {
 }
 
 /// The parts between the separators; one empty part for an empty text.
+#[inline]
 pub(crate) fn split(text: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(text);
     core::iter::from_fn(move || {
@@ -45,6 +93,7 @@ pub(crate) fn split(text: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
 }
 
 /// Whether `part` is somewhere in `text`.
+#[inline]
 pub(crate) fn contains(text: &[u8], part: &[u8]) -> bool {
     let Some((&first, rest)) = part.split_first() else {
         return true;
@@ -75,6 +124,38 @@ mod tests {
                     }
                     let plain = text.iter().position(|&known| known == byte);
                     assert_eq!(find(&text, byte), plain, "{text:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn texts_are_equal_that_are_equal_to_std() {
+        for length in 0..40usize {
+            let text: Vec<u8> = (0u8..).take(length).collect();
+            assert!(equal(&text, &text.clone()), "{text:?}");
+            assert!(!equal(&text, &[&text[..], &[0]].concat()), "{text:?}");
+            for at in 0..length {
+                let mut other = text.clone();
+                if let Some(byte) = other.get_mut(at) {
+                    *byte ^= 0x80;
+                }
+                assert!(!equal(&text, &other), "{text:?} {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn capitals_are_those_of_std() {
+        for length in 0..20usize {
+            for at in 0..length {
+                for byte in 0..=u8::MAX {
+                    let mut text = vec![b'a'; length];
+                    if let Some(place) = text.get_mut(at) {
+                        *place = byte;
+                    }
+                    let plain = text.iter().any(u8::is_ascii_uppercase);
+                    assert_eq!(has_capitals(&text), plain, "{text:?}");
                 }
             }
         }

@@ -62,22 +62,25 @@ pub(crate) fn without_port(address: &[u8]) -> &[u8] {
 
 /// The pairs of one `cookie` line (RFC 6265, section 4.2.1) without the blanks in front of them.
 /// [`value_in_pair`] looks one up: a name that is known is found faster than any name is cut out.
+#[inline]
 pub(crate) fn pairs_of_cookie(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     bytes::split(line, b';').map(<[u8]>::trim_ascii_start)
 }
 
 /// The value of a pair, if this is its name.
+#[inline]
 pub(crate) fn value_in_pair<'r>(pair: &'r [u8], name: &[u8]) -> Option<&'r [u8]> {
     // Most pairs have something else than `=` where this name would end.
     if pair.get(name.len()) != Some(&b'=') {
         return None;
     }
-    pair.strip_prefix(name)?
-        .strip_prefix(b"=")
-        .map(cookie_value)
+    let (found, value) = pair.split_at_checked(name.len())?;
+    let value = value.strip_prefix(b"=")?;
+    bytes::equal(found, name).then(|| cookie_value(value))
 }
 
 /// A cookie's value without blanks and quotes around it.
+#[inline]
 fn cookie_value(value: &[u8]) -> &[u8] {
     let value = value.trim_ascii();
     value
@@ -87,6 +90,7 @@ fn cookie_value(value: &[u8]) -> &[u8] {
 }
 
 /// The path without query and fragment, and the query without either mark.
+#[inline]
 pub(crate) fn split_path(path: &[u8]) -> (&[u8], &[u8]) {
     let (path, _fragment) = bytes::split_once(path, b'#');
     let (path, query) = bytes::split_once(path, b'?');
@@ -95,6 +99,7 @@ pub(crate) fn split_path(path: &[u8]) -> (&[u8], &[u8]) {
 
 /// The `name=value` pairs of a query, as they were sent: Envoy's own routes do not decode them
 /// either, and a decoded copy would cost every request an allocation.
+#[inline]
 pub(crate) fn parameters(query: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     bytes::split(query, b'&').map(|pair| {
         let (name, value) = bytes::split_once(pair, b'=');

@@ -1,6 +1,7 @@
 //! The HTTP filter: what Envoy calls for each request, and what is done to it.
 //!
-//! The crate speaks proxy-wasm and decides nothing itself: [`coalmine::decide()`] does. It is an
+//! The crate speaks proxy-wasm and decides nothing itself: [`coalmine::decide()`] does, by way of
+//! `decision/`, which is compiled for speed where the rest is compiled for size. It is an
 //! rlib, so that the tests can play the host natively; `module/` makes the WebAssembly module of it.
 //!
 //! | where | what |
@@ -34,12 +35,13 @@ mod host_log;
 mod metric;
 mod moment;
 mod onward;
-pub mod pairs;
 mod plugin;
 mod root;
 mod stream;
 mod watched;
 mod worker;
+
+pub use coalmine_filter_decision::pairs;
 
 /// Sends the log to Envoy, and tells the SDK what to make for each configuration. Called once, from `_initialize`.
 pub fn register() {

@@ -1,12 +1,12 @@
 //! One request and its response.
 
-use crate::host::Host;
 use crate::moment::Moment;
 use crate::onward;
 use crate::pairs::Pairs;
 use crate::plugin::Plugin;
 use crate::watched::Watched;
-use coalmine::{Decision, HeaderEdit, decide};
+use coalmine::{Decision, HeaderEdit};
+use coalmine_filter_decision::{Arrived, decide};
 use std::rc::Rc;
 
 /// What is kept of a request until its response has ended.
@@ -16,22 +16,6 @@ pub(crate) struct Stream {
     set_cookie: Option<String>,
     /// Where the response is watched.
     watched: Option<Watched>,
-}
-
-/// The headers of a request, and the host for what is not in them.
-struct Request<'s> {
-    headers: Pairs<'s>,
-    host: &'s Host,
-}
-
-impl coalmine::Request for Request<'_> {
-    fn headers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.headers.iter()
-    }
-
-    fn source_address(&self) -> Option<Vec<u8>> {
-        self.host.source_address().map(|given| given.to_vec())
-    }
 }
 
 impl Stream {
@@ -65,9 +49,9 @@ impl Stream {
 pub(crate) fn route(plugin: &Rc<Plugin>, context_id: u32, whole: bool) -> Option<Stream> {
     let host = &plugin.host;
     let bytes = host.request_headers()?;
-    let request = Request {
+    let request = Arrived {
         headers: Pairs::parse(&bytes)?,
-        host,
+        address: &|| host.source_address().map(|given| given.to_vec()),
     };
     let moment = Moment::new(plugin, context_id, whole);
     let Some(decision) = decide(&plugin.policy, &request, &moment) else {

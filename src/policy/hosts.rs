@@ -1,10 +1,14 @@
 //! Which canary governs a host.
 
 use super::table::Table;
+use crate::bytes;
 use core::net::Ipv6Addr;
 
 /// A DNS name has 253 characters at most (RFC 1035, section 2.3.4); anything longer is no host.
 const MAX_HOST: usize = 253;
+
+/// A host in small letters, if it came in others.
+pub(crate) type Buffer = Option<[u8; MAX_HOST]>;
 
 /// A host in the one form that is compared: lower case, no port, no trailing dot.
 pub(crate) struct HostName<'b> {
@@ -15,8 +19,10 @@ pub(crate) struct HostName<'b> {
 }
 
 impl<'b> HostName<'b> {
-    /// Puts a host into its form, in `buffer`, so that a request costs no allocation.
-    pub(crate) fn normalize(host: &[u8], buffer: &'b mut [u8; MAX_HOST]) -> Self {
+    /// Puts a host into its form, in `buffer` where it is not in it already, so that a request costs
+    /// no allocation.
+    #[inline]
+    pub(crate) fn normalize(host: &'b [u8], buffer: &'b mut Buffer) -> Self {
         let (host, _port) = split_port(host);
         let host = match host.strip_suffix(b".") {
             // An address in brackets has no form with a dot.
@@ -25,29 +31,45 @@ impl<'b> HostName<'b> {
         };
         let too_long = host.len().saturating_sub(MAX_HOST);
         let end = host.get(too_long..).unwrap_or_default();
-        let name = buffer.get_mut(..end.len()).unwrap_or_default();
-        for (to, from) in name.iter_mut().zip(end) {
-            *to = from.to_ascii_lowercase();
-        }
         Self {
-            name,
+            name: if bytes::has_capitals(end) {
+                in_small_letters(end, buffer)
+            } else {
+                end
+            },
             whole: too_long == 0,
         }
     }
 
-    pub(crate) fn buffer() -> [u8; MAX_HOST] {
-        [0; MAX_HOST]
+    /// For [`HostName::normalize`]; few hosts need it.
+    pub(crate) fn buffer() -> Buffer {
+        None
     }
 
+    #[inline]
     pub(crate) fn as_bytes(&self) -> &'b [u8] {
         self.name
     }
 }
 
+#[cold]
+fn in_small_letters<'b>(host: &[u8], buffer: &'b mut Buffer) -> &'b [u8] {
+    let buffer = buffer.insert([0; MAX_HOST]);
+    let name = buffer.get_mut(..host.len()).unwrap_or_default();
+    for (to, from) in name.iter_mut().zip(host) {
+        *to = from.to_ascii_lowercase();
+    }
+    name
+}
+
 /// Host and port, as Envoy tells them apart when it chooses a virtual host: the port stands behind
 /// the last colon, unless a bracket closes behind that. Any other way, however sensible, would let
 /// a client find a host that the proxy routes by one canary and this filter decides by none.
+#[inline]
 fn split_port(host: &[u8]) -> (&[u8], Option<&[u8]>) {
+    if bytes::find(host, b':').is_none() {
+        return (host, None);
+    }
     let colon = host.iter().rposition(|&byte| byte == b':');
     let bracket = host.iter().rposition(|&byte| byte == b']');
     match colon.and_then(|colon| host.split_at_checked(colon)) {
@@ -126,6 +148,7 @@ impl Hosts {
     }
 
     /// The canary of an exact name, else of the longest `*.` suffix, else of `*`.
+    #[inline]
     pub(super) fn find(&self, host: &HostName<'_>) -> Option<usize> {
         if host.whole
             && let Some(canary) = self.exact.get(host.as_bytes())

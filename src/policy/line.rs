@@ -57,6 +57,7 @@ pub struct Part {
 // === impl FixedShares ===
 
 impl FixedShares {
+    #[inline]
     pub(super) fn of(&self, variant: VariantId) -> Share {
         self.0.get(variant.index()).copied().unwrap_or_default()
     }
@@ -75,6 +76,7 @@ impl FixedShares {
 // === impl Territory ===
 
 impl Territory {
+    #[inline]
     fn part(self, share: Share) -> Part {
         let start = match self.grows {
             Growth::From(start) => start,
@@ -104,11 +106,13 @@ impl Line {
     }
 
     /// Whether the shares depend on the time.
+    #[inline]
     pub(crate) fn moves(&self) -> bool {
         !self.ramp.is_empty()
     }
 
     /// Each variant's part; `shares` are a rule's own, else those of the canary at `now`.
+    #[inline]
     pub(crate) fn parts(
         &self,
         shares: Option<&FixedShares>,
@@ -139,6 +143,7 @@ impl Line {
     }
 
     /// Who owns a position.
+    #[inline]
     pub(crate) fn owner(
         position: Position,
         mut parts: impl Iterator<Item = Part>,

@@ -104,6 +104,7 @@ impl VariantId {
     }
 
     /// Its number in the byte order of the variants' names.
+    #[inline]
     pub fn index(self) -> usize {
         usize::from(self.0)
     }
@@ -119,6 +120,7 @@ impl Policy {
     }
 
     /// The request header that carries a decision to the route, in lower case.
+    #[inline]
     pub fn variant_header(&self) -> &str {
         &self.variant_header
     }
@@ -140,6 +142,7 @@ impl Policy {
         self.governing(&HostName::normalize(host, &mut buffer))
     }
 
+    #[inline]
     pub(crate) fn governing(&self, host: &HostName<'_>) -> Option<&CanaryPolicy> {
         self.canaries.get(self.hosts.find(host)?)
     }
@@ -169,6 +172,7 @@ impl CanaryPolicy {
     }
 
     /// The name of a variant of this canary.
+    #[inline]
     pub fn variant_name(&self, variant: VariantId) -> &str {
         self.variants
             .get(variant.index())
@@ -217,6 +221,7 @@ impl CanaryPolicy {
     }
 
     /// Which counter a variant given for a reason counts in.
+    #[inline]
     pub(crate) fn counter(&self, variant: VariantId, reason: Reason) -> usize {
         variant
             .index()

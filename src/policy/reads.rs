@@ -5,8 +5,8 @@
 //! are found again by another pass, because nearly no request has any.
 
 use super::hosts::HostName;
-use crate::Request;
 use crate::request::{pairs_of_cookie, parameters, split_path, value_in_pair};
+use crate::{Request, bytes};
 use core::cell::Cell;
 
 /// At most this many headers, cookies and parameters are read by one canary.
@@ -77,6 +77,7 @@ pub(crate) enum Sent<'r> {
 // === impl Slot ===
 
 impl Slot {
+    #[inline]
     pub(crate) fn bit(self) -> u64 {
         1u64.wrapping_shl(u32::from(self.0))
     }
@@ -89,6 +90,7 @@ impl Slot {
 // === impl Names ===
 
 impl Names {
+    #[inline]
     fn length_bit(name: &[u8]) -> u64 {
         1u64.wrapping_shl(u32::try_from(name.len()).unwrap_or(u32::MAX).min(63))
     }
@@ -98,16 +100,18 @@ impl Names {
         self.slots.push((Box::from(name), slot));
     }
 
+    #[inline]
     fn find(&self, name: &[u8]) -> Option<Slot> {
         if self.lengths & Self::length_bit(name) == 0 {
             return None;
         }
         self.slots
             .iter()
-            .find(|(known, _)| known.as_ref() == name)
+            .find(|(known, _)| bytes::equal(known, name))
             .map(|(_, slot)| *slot)
     }
 
+    #[inline]
     fn is_empty(&self) -> bool {
         self.slots.is_empty()
     }
@@ -146,6 +150,7 @@ impl Reads {
     }
 
     /// Where a slot's value comes from, and its name there.
+    #[inline]
     pub(crate) fn describe(&self, slot: Slot) -> (Source, &[u8]) {
         self.names
             .get(slot.index())
@@ -207,7 +212,7 @@ impl<'r, R: Request> Values<'r, R> {
                         }
                     }
                 }
-                name if name == variant_header => {
+                name if bytes::equal(name, variant_header) => {
                     self.variant_header = match self.variant_header {
                         Sent::Nothing => Sent::Once(value),
                         _ => Sent::Repeatedly,

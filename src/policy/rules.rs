@@ -75,6 +75,7 @@ impl Rules {
         }
     }
 
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.rules.len()
     }
@@ -83,6 +84,7 @@ impl Rules {
         self.rules.get(rule).map_or("", |rule| &rule.name)
     }
 
+    #[inline]
     pub(crate) fn outcome(&self, rule: usize) -> Option<&RuleOutcome> {
         self.rules.get(rule).map(|rule| &rule.outcome)
     }

@@ -3,6 +3,7 @@
 //! The keys are ours and only the look-ups are the client's, so a fixed hash is safe: nobody can
 //! make chains grow. (`std`'s map would hash with SipHash, several times the cost.)
 
+use crate::bytes;
 use hashbrown::HashTable;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -27,7 +28,7 @@ impl<T> Table<T> {
 
     pub(crate) fn get(&self, key: &[u8]) -> Option<&T> {
         self.entries
-            .find(xxh3_64(key), |(known, _)| known.as_ref() == key)
+            .find(xxh3_64(key), |(known, _)| bytes::equal(known, key))
             .map(|(_, value)| value)
     }
 

@@ -253,7 +253,12 @@ fn release(_: &Stage, step: &Step) -> Result<Tally> {
 }
 
 fn clippy_wasm(_: &Stage, step: &Step) -> Result<Command> {
-    let packages = ["coalmine", "coalmine-filter", "coalmine-module"];
+    let packages = [
+        "coalmine",
+        "coalmine-filter",
+        "coalmine-filter-decision",
+        "coalmine-module",
+    ];
     let mut command = setup::toolchain(step)?.cargo(&["clippy"]);
     for package in packages {
         command.args(["--package", package]);
