@@ -6,14 +6,16 @@
 //! | `callgrind` | one scenario on one Envoy: instructions per request |
 //! | `load` | throughput and latency, by turns: `cargo xtask load` |
 //! | `decide` | the decision alone, natively, by criterion |
-//! | `weight` | the module's bytes, and its memory in Envoy |
+//! | `weight` | the module's bytes, its memory in Envoy, and the time a large config takes |
 //! | `report` | the table and the JSON |
+//! | `goals` | what the numbers should come to |
 //! | `budget` | what may not be exceeded |
 
 mod bootstrap;
 mod budget;
 mod callgrind;
 mod decide;
+mod goals;
 mod load;
 mod policies;
 mod report;
@@ -109,10 +111,12 @@ impl Bench {
             measured,
             module: weight::of(&workspace::module_path())?,
             memory: if whole {
-                Some(weight::memory(&binary)?)
+                let config = policies::real(request::HOST);
+                Some(weight::memory(&binary, &config)?)
             } else {
                 None
             },
+            large: whole.then(|| weight::large(&binary)).transpose()?,
             decide: if whole { decide::run()? } else { Vec::new() },
         };
         report.write()?;

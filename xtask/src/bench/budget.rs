@@ -117,6 +117,7 @@ fn measured(stage: &Stage, step: &Step) -> Result<Vec<Verdict>> {
         measured: super::measure(&binary, &scenarios, None, step)?,
         module: weight::of(&module)?,
         memory: None,
+        large: None,
         decide: Vec::new(),
     }))
 }

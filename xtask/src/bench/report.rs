@@ -8,8 +8,9 @@ use coalmine_integration::workspace;
 use serde::Serialize;
 
 use super::callgrind::COUNTED;
+use super::goals;
 use super::scenarios::{LUA_STABLE, NO_FILTER};
-use super::weight::{Memory, Weight};
+use super::weight::{Large, MANY_CANARIES, Memory, Weight};
 
 /// Everything that one run measured.
 pub(super) struct Report {
@@ -19,6 +20,7 @@ pub(super) struct Report {
     pub(super) measured: Vec<Measured>,
     pub(super) module: Weight,
     pub(super) memory: Option<Memory>,
+    pub(super) large: Option<Large>,
     pub(super) decide: Vec<Decide>,
 }
 
@@ -45,6 +47,8 @@ struct Document<'r> {
     module: &'r Weight,
     #[serde(skip_serializing_if = "Option::is_none")]
     memory: Option<&'r Memory>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    large: Option<&'r Large>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     decide: &'r [Decide],
 }
@@ -58,6 +62,9 @@ struct Row<'r> {
     ratio_to_no_filter: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     ratio_to_lua: Option<f64>,
+    /// What `over_no_filter` should come to at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    goal: Option<u64>,
 }
 
 impl Report {
@@ -89,6 +96,7 @@ impl Report {
             scenarios: rows,
             module: &self.module,
             memory: self.memory.as_ref(),
+            large: self.large.as_ref(),
             decide: &self.decide,
         };
         let path = workspace::target_dir().join("bench.json");
@@ -107,15 +115,19 @@ impl Report {
             let _ = writeln!(text, "{line}");
         };
         line(format_args!(
-            "{:width$}  {:>10}  {:>14}  {:>10}  {:>6}",
+            "{:width$}  {:>10}  {:>14}  {:>10}  {:>6}  goal",
             "", "all", "over no filter", "/no filter", "/Lua"
         ));
         for row in &rows {
             let lua = row
                 .ratio_to_lua
                 .map_or_else(String::new, |ratio| format!("{ratio:.2}"));
+            let goal = row.goal.map_or_else(String::new, |goal| {
+                let reached = u64::try_from(row.over_no_filter).is_ok_and(|over| over <= goal);
+                format!("  {}", goals::judged(reached, &grouped(goal)))
+            });
             line(format_args!(
-                "{:width$}  {:>10}  {:>14}  {:>10.2}  {lua:>6}",
+                "{:width$}  {:>10}  {:>14}  {:>10.2}  {lua:>6}{goal}",
                 row.title,
                 grouped(row.instructions),
                 format!(
@@ -127,9 +139,10 @@ impl Report {
             ));
         }
         line(format_args!(
-            "\nmodule: {} bytes, {} gzipped",
+            "\nmodule: {} bytes, {} gzipped; goal {}",
             grouped(self.module.bytes),
-            grouped(self.module.gzip_bytes)
+            grouped(self.module.gzip_bytes),
+            goals::judged(self.module.bytes <= goals::MODULE, &grouped(goals::MODULE))
         ));
         if let Some(memory) = &self.memory {
             line(format_args!(
@@ -138,12 +151,40 @@ impl Report {
                 grouped(memory.once_kib)
             ));
         }
+        if let Some(Large {
+            memory,
+            applied_in_ms,
+        }) = &self.large
+        {
+            line(format_args!(
+                "with {MANY_CANARIES} canaries: {} KiB for each worker, goal {}; \
+                 applied in {applied_in_ms:.0} ms, goal {}",
+                grouped(memory.worker_kib),
+                goals::judged(
+                    memory.worker_kib <= goals::LARGE_KIB,
+                    &grouped(goals::LARGE_KIB)
+                ),
+                goals::judged(
+                    *applied_in_ms <= goals::LARGE_MS,
+                    &goals::LARGE_MS.to_string()
+                ),
+            ));
+        }
         if !self.decide.is_empty() {
             line(format_args!("\nthe decision alone, natively, median"));
             let width = self.decide.iter().map(|decide| decide.id.len()).max();
             let width = width.unwrap_or_default();
             for Decide { id, median_ns } in &self.decide {
-                line(format_args!("{id:width$}  {median_ns:>9.1} ns"));
+                let (of, most) = goals::DECIDE;
+                let goal = if id == of {
+                    format!(
+                        "  goal {}",
+                        goals::judged(*median_ns <= most, &most.to_string())
+                    )
+                } else {
+                    String::new()
+                };
+                line(format_args!("{id:width$}  {median_ns:>9.1} ns{goal}"));
             }
         }
         text
@@ -168,6 +209,7 @@ impl Report {
                 ratio_to_lua: lua
                     .filter(|_| measured.id != NO_FILTER)
                     .map(|lua| rounded(ratio(over_no_filter as f64, lua as f64))),
+                goal: goals::of(self, &measured.id),
             }
         });
         rows.collect()
@@ -216,6 +258,7 @@ pub(super) mod tests {
                 gzip_bytes: 1,
             },
             memory: None,
+            large: None,
             decide: Vec::new(),
         }
     }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::bootstrap::{bootstrap, lua, route_on, wasm};
+use super::weight::MANY_CANARIES;
 use super::{policies, request, tokens};
 
 /// The policy in Lua.
@@ -25,6 +26,9 @@ pub(super) const EVIDENCE_CANARY: &str = "evidence-canary";
 
 /// As [`LUA_STABLE`], for a request that the canary gets.
 pub(super) const LUA_CANARY: &str = "lua-canary";
+
+/// A pin without a signature, which one with a signature is held against.
+pub(super) const WORD_PIN: &str = "pin-word";
 
 /// One measurement.
 pub(super) struct Scenario {
@@ -127,7 +131,7 @@ pub(super) fn all(module: &Path) -> Vec<Scenario> {
         )
     });
     all.extend(travelling(&coalmine));
-    let many = coalmine(policies::many_canaries(500));
+    let many = coalmine(policies::many_canaries(MANY_CANARIES));
     let ids = ["canaries-500-stable", "canaries-500-canary"];
     all.extend(drawn(ids, "coalmine, 500 canaries", false, &many));
     all.extend(signed(&coalmine));
@@ -191,7 +195,7 @@ fn signed(coalmine: &impl Fn(String) -> String) -> Vec<Scenario> {
     let plain = policies::real(request::HOST);
     vec![
         scenario(
-            "pin-word",
+            WORD_PIN,
             "coalmine, a pin that is a word",
             plain,
             word.clone(),
