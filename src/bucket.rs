@@ -74,6 +74,7 @@ impl Bucket {
     }
 
     /// The hash itself, for vectors and explanations.
+    #[inline]
     pub fn hash(self) -> u64 {
         self.0
     }
@@ -122,6 +123,7 @@ impl Share {
     }
 
     /// The share in millionths.
+    #[inline]
     pub fn millionths(self) -> u32 {
         self.0
     }

@@ -47,6 +47,7 @@ impl<'p> Decision<'p> {
 
     /// Which of the policy's counters it counts in, from 0 to
     /// [`Policy::counters`](crate::Policy::counters).
+    #[inline]
     pub fn counter(&self) -> usize {
         self.canary.counter(self.variant, self.reason)
     }

@@ -28,6 +28,7 @@ impl Reason {
     pub const FIXED: usize = 8;
 
     /// Its number: the fixed reasons first, the rules behind them.
+    #[inline]
     pub fn index(self) -> usize {
         match self {
             Self::Never => 0,

@@ -65,6 +65,7 @@ impl Policy {
 
 impl CanaryPolicy {
     /// The key of its member, if its decisions go on to the next hop.
+    #[inline]
     pub fn member_key(&self) -> Option<&str> {
         self.member_key.as_deref()
     }

@@ -127,6 +127,7 @@ impl Policy {
 
     /// Whether the proxy stands at the edge, where nothing that came with a request in our name is
     /// believed or passed on.
+    #[inline]
     pub fn edge(&self) -> bool {
         self.edge
     }
@@ -162,6 +163,7 @@ impl Policy {
 
 impl CanaryPolicy {
     /// Its number among [`Policy::canaries`].
+    #[inline]
     pub fn number(&self) -> usize {
         self.number
     }
@@ -206,11 +208,13 @@ impl CanaryPolicy {
     }
 
     /// What is counted of its responses; `None`: nothing.
+    #[inline]
     pub fn evidence(&self) -> Option<&Evidence> {
         self.evidence.as_ref()
     }
 
     /// The cookie that carries an issued unit, where one is issued.
+    #[inline]
     pub fn unit_cookie(&self) -> Option<&UnitCookie> {
         self.cookie.as_ref()
     }
@@ -251,6 +255,7 @@ impl CanaryPolicy {
     }
 
     /// How many reasons there are here.
+    #[inline]
     fn reasons(&self) -> usize {
         Reason::FIXED.saturating_add(self.rules.len())
     }

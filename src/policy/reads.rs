@@ -82,6 +82,7 @@ impl Slot {
         1u64.wrapping_shl(u32::from(self.0))
     }
 
+    #[inline]
     fn index(self) -> usize {
         usize::from(self.0)
     }
