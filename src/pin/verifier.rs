@@ -1,6 +1,7 @@
 //! What outlives a request: tokens verified before, and the budget of verifications.
 
 use super::budget::Budget;
+use crate::bytes;
 use crate::policy::{PinWord, Policy};
 use core::cell::RefCell;
 use xxhash_rust::xxh3::xxh3_64;
@@ -120,7 +121,7 @@ impl Known {
         let same = self.digests.iter().zip(&self.tokens);
         same.filter(|(known, _)| **known == digest)
             .map(|(_, known)| known)
-            .find(|known| known.canary == canary && *known.bytes == *token)
+            .find(|known| known.canary == canary && bytes::equal(&known.bytes, token))
     }
 
     fn keep(&mut self, token: Token) {

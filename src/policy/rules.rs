@@ -70,7 +70,9 @@ impl Rules {
         let index = known.unwrap_or(self.indexed.len().saturating_sub(1));
         if let Some((_, table)) = self.indexed.get_mut(index) {
             for key in keys {
-                table.entry(key, Vec::new).push(number);
+                if let Some(numbers) = table.entry(key, Vec::new) {
+                    numbers.push(number);
+                }
             }
         }
     }

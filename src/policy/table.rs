@@ -10,36 +10,59 @@ use xxhash_rust::xxh3::xxh3_64;
 /// A map from byte strings to `T`.
 #[derive(Debug)]
 pub(crate) struct Table<T> {
-    entries: HashTable<(Box<[u8]>, T)>,
+    places: Places,
+    values: Vec<T>,
+}
+
+/// The place of each key's value, apart from the values: so there is one hash table in the module, and
+/// not one for each type of value.
+#[derive(Debug, Default)]
+struct Places(HashTable<(Box<[u8]>, usize)>);
+
+impl Places {
+    #[inline]
+    fn get(&self, key: &[u8]) -> Option<usize> {
+        self.0
+            .find(xxh3_64(key), |(known, _)| bytes::equal(known, key))
+            .map(|(_, place)| *place)
+    }
+
+    /// The place of `key`, which is `next` if it had none.
+    fn entry(&mut self, key: &[u8], next: usize) -> usize {
+        let entry = self.0.entry(
+            xxh3_64(key),
+            |(known, _)| bytes::equal(known, key),
+            |(known, _)| xxh3_64(known),
+        );
+        entry.or_insert_with(|| (Box::from(key), next)).get().1
+    }
 }
 
 impl<T> Default for Table<T> {
     fn default() -> Self {
         Self {
-            entries: HashTable::new(),
+            places: Places::default(),
+            values: Vec::new(),
         }
     }
 }
 
 impl<T> Table<T> {
     pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.values.is_empty()
     }
 
+    #[inline]
     pub(crate) fn get(&self, key: &[u8]) -> Option<&T> {
-        self.entries
-            .find(xxh3_64(key), |(known, _)| bytes::equal(known, key))
-            .map(|(_, value)| value)
+        self.values.get(self.places.get(key)?)
     }
 
-    /// The value of `key`, made by `default` if it is not there yet.
-    pub(crate) fn entry(&mut self, key: &[u8], default: impl FnOnce() -> T) -> &mut T {
-        let entry = self.entries.entry(
-            xxh3_64(key),
-            |(known, _)| known.as_ref() == key,
-            |(known, _)| xxh3_64(known),
-        );
-        let entry = entry.or_insert_with(|| (Box::from(key), default()));
-        &mut entry.into_mut().1
+    /// The value of `key`, made by `default` if it is not there yet; always `Some`.
+    pub(crate) fn entry(&mut self, key: &[u8], default: impl FnOnce() -> T) -> Option<&mut T> {
+        let place = self.places.entry(key, self.values.len());
+        if place == self.values.len() {
+            self.values.push(default());
+        }
+        self.values.get_mut(place)
     }
 }
