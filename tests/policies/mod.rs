@@ -4,9 +4,9 @@
 use coalmine::Timestamp;
 use coalmine::bucket::{POSITIONS, Share};
 use coalmine::config::{
-    Callers, Canaries, Canary, Condition, Evidence, Heritage, Inherit, IssueCookie, Named, Outcome,
-    Pins, Propagate, Protocol, RampPoint, Revoked, Rule, Shape, Shares, SignedPins, Spec, Test,
-    UnitSource, Variant, WhenNoUnit, plugin_json, read_json,
+    Callers, Canaries, Canary, Condition, Evidence, Guard, Heritage, Inherit, IssueCookie, Named,
+    Outcome, Pins, Propagate, Protocol, RampPoint, Revoked, Rule, Shape, Shares, SignedPins, Spec,
+    Test, UnitSource, Variant, WhenNoUnit, plugin_json, read_json,
 };
 use coalmine_analysis::sequence::Sequence;
 use coalmine_cli::pin::{Claims, PrivateKey, mint};
@@ -151,7 +151,7 @@ impl Random {
                 ramp: self.ramp(&drawn),
                 propagate: self.propagate(),
                 inherit: self.inherit(&names),
-                guard: None,
+                guard: self.guard(&drawn),
                 evidence: self.one_in(3).then(|| Evidence {
                     rest: self.one_in(2),
                     slower_than: [1, 250, 1_000, 3_600_000][self.below(5)..].to_vec(),
@@ -159,6 +159,16 @@ impl Random {
                 rollout: None,
             },
         }
+    }
+
+    /// One that opens for nobody: what it counts needs more requests than a policy gets, and no other
+    /// worker is asked.
+    fn guard(&mut self, drawn: &[&str]) -> Option<Guard> {
+        self.one_in(3).then(|| Guard {
+            variant: self.one_in(2).then(|| self.pick(drawn)),
+            min_requests: 1_000_000,
+            ..Guard::default()
+        })
     }
 
     fn signers(&mut self) -> SignedPins {

@@ -5,66 +5,14 @@ use coalmine::baggage::{BaggageEdit, Dropped, MAX_BYTES, MAX_MEMBERS, Onward, on
 use coalmine::config::{Callers, Heritage, Inherit};
 use coalmine::{Policy, Reason, decide};
 use proptest::prelude::*;
-use regex_lite::Regex;
-use std::sync::LazyLock;
 
+use crate::decoded::decoded;
+use crate::members::{MEMBER, key, latin_1, members, said, value};
 use crate::request::{Fixed, Sent};
 use crate::written::{alone, canary};
 
 const KEY: &str = "coalmine.shop";
 const VALUE: &str = "canary";
-
-/// The grammar of the specification, written down once more.
-static MEMBER: LazyLock<Regex> = LazyLock::new(|| {
-    let token = "[a-zA-Z0-9!#$%&'*+.^_`|~-]+";
-    let value = r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*";
-    let blanks = "[ \t]*";
-    let property = format!("{token}({blanks}={blanks}{value})?");
-    Regex::new(&format!(
-        "^{blanks}({token}){blanks}={blanks}({value})({blanks};{blanks}{property})*{blanks}$"
-    ))
-    .unwrap()
-});
-
-/// Elements that are not blank, without the blanks around them.
-fn members(lines: &[Vec<u8>]) -> Vec<Vec<u8>> {
-    let trim = |text: &[u8]| {
-        let blank = |byte: &u8| *byte == b' ' || *byte == b'\t';
-        let Some(first) = text.iter().position(|byte| !blank(byte)) else {
-            return Vec::new();
-        };
-        let last = text.iter().rposition(|byte| !blank(byte)).unwrap();
-        text[first..=last].to_vec()
-    };
-    let elements = lines
-        .iter()
-        .flat_map(|line| line.split(|byte| *byte == b','));
-    elements
-        .map(trim)
-        .filter(|element| !element.is_empty())
-        .collect()
-}
-
-/// The key in front of the first `=` or `;`.
-fn key(member: &[u8]) -> Vec<u8> {
-    let ends = |byte: &u8| *byte == b'=' || *byte == b';';
-    let end = member.iter().position(ends).unwrap_or(member.len());
-    String::from_utf8_lossy(&member[..end])
-        .trim_matches([' ', '\t'])
-        .as_bytes()
-        .to_vec()
-}
-
-/// Each byte as the character with its number.
-fn latin_1(bytes: &[u8]) -> String {
-    bytes.iter().copied().map(char::from).collect()
-}
-
-fn value(member: &[u8]) -> Option<Vec<u8>> {
-    let text = latin_1(member);
-    let parts = MEMBER.captures(&text)?;
-    Some(parts.get(2)?.as_str().as_bytes().to_vec())
-}
 
 fn is_ours(member: &[u8]) -> bool {
     key(member) == KEY.as_bytes()
@@ -114,39 +62,6 @@ fn anything() -> BoxedStrategy<Vec<u8>> {
 fn lines(element: BoxedStrategy<Vec<u8>>, most: usize) -> impl Strategy<Value = Vec<Vec<u8>>> {
     let line = proptest::collection::vec(element, 0..most).prop_map(|parts| parts.join(&b','));
     proptest::collection::vec(line, 0..4)
-}
-
-/// What a library may make of a header: each key and value decoded, and blanks taken off.
-fn decoded(lines: &[Vec<u8>]) -> Vec<Vec<u8>> {
-    let decode = |text: &[u8]| {
-        let mut out = Vec::new();
-        let mut rest = text;
-        while let [first, behind @ ..] = rest {
-            let hex = behind.get(..2).and_then(|two| {
-                let two = std::str::from_utf8(two).ok()?;
-                let digits = two.bytes().all(|byte| byte.is_ascii_hexdigit());
-                u8::from_str_radix(two, 16).ok().filter(|_| digits)
-            });
-            match (first, hex) {
-                (b'%', Some(byte)) => {
-                    out.push(byte);
-                    rest = &behind[2..];
-                }
-                _ => {
-                    out.push(*first);
-                    rest = behind;
-                }
-            }
-        }
-        out
-    };
-    let members = members(lines);
-    let decoded = members.iter().map(|member| {
-        let member = decode(member);
-        let text = String::from_utf8_lossy(&member).replace('+', " ");
-        text.trim().to_ascii_lowercase().into_bytes()
-    });
-    decoded.collect()
 }
 
 proptest! {
@@ -283,18 +198,8 @@ proptest! {
         let decision = decide(&policy, &request, &Fixed::default()).unwrap();
 
         let said = |key: &str| {
-            let mut values: Vec<Vec<u8>> = members(&lines)
-                .iter()
-                .filter(|member| self::key(member) == key.as_bytes())
-                .filter_map(|member| value(member))
-                .collect();
-            values.dedup();
-            match values.as_slice() {
-                [one] if one == b"canary" || one == b"stable" => {
-                    Some(String::from_utf8(one.clone()).unwrap())
-                }
-                _ => None,
-            }
+            let value = String::from_utf8(said(&lines, key.as_bytes())?).unwrap();
+            ["canary", "stable"].contains(&value.as_str()).then_some(value)
         };
         let expected = said("coalmine.shop.a").or_else(|| said("coalmine.shop"));
         let inherited = decision.reason == Reason::Inherited;

@@ -16,8 +16,12 @@
 
 mod arms;
 mod baggage;
+#[path = "../naive/decoded.rs"]
+mod decoded;
 mod formats;
 mod guard;
+#[path = "../naive/members.rs"]
+mod members;
 mod pins;
 #[path = "../request/mod.rs"]
 mod request;

@@ -212,14 +212,15 @@ fn foundations(_: &Stage, _: &Step) -> Result<Command> {
 }
 
 /// The reader, the decision and the filter, each with a million random configs and headers; and all
-/// answers about the requests of 100,000 random policies.
+/// answers about the requests of 100,000 random policies, that of the naive decision among them.
 fn random_inputs(_: &Stage, _: &Step) -> Result<Command> {
     let mut command = native_cargo();
     command
         .args(["test", "--release"])
         .args(["--package", "coalmine", "--test", "properties"])
         .args(["--package", "coalmine-filter", "--test", "filter"])
-        .args(["--", "robust::", "random", "agreement::"])
+        .args(["--package", "coalmine-cli", "--test", "naively"])
+        .args(["--", "robust::", "random", "agreement::", "naive"])
         .env("COALMINE_FUZZ", "1000000")
         .env("COALMINE_POLICIES", "100000");
     Ok(command)
