@@ -171,16 +171,29 @@ impl Line {
 
 /// On the straight line from one point to the next, rounded towards the first.
 fn between(from: Share, to: Share, start: Timestamp, end: Timestamp, now: Timestamp) -> Share {
-    let millis = |time: Timestamp| time.unix_millis();
-    let on_the_line = || {
-        let whole = millis(end).checked_sub(millis(start))?;
-        let gone = millis(now).checked_sub(millis(start))?;
-        let step = i64::from(to.millionths()).checked_sub(i64::from(from.millionths()))?;
-        // A million times the milliseconds of 250 years still fits.
-        let moved = step.checked_mul(gone)?.checked_div(whole)?;
-        let share = i64::from(from.millionths()).checked_add(moved)?;
-        Share::from_millionths(u32::try_from(share).ok()?)
+    let since = |time: Timestamp| {
+        let millis = time.unix_millis().checked_sub(start.unix_millis())?;
+        u64::try_from(millis).ok()
     };
-    // A ramp over more than centuries stands still.
-    on_the_line().unwrap_or(from)
+    let step = from.millionths().abs_diff(to.millionths());
+    let moved = || u32::try_from(part(step, since(now)?, since(end)?)?).ok();
+    // Only between times that no calendar has it stands still.
+    let moved = moved().unwrap_or(0);
+    let share = match from < to {
+        true => from.millionths().saturating_add(moved),
+        false => from.millionths().saturating_sub(moved),
+    };
+    Share::from_millionths(share).unwrap_or(from)
+}
+
+/// `floor(step * gone / whole)`, for a step of a million and all the milliseconds of 9,999 years, whose
+/// product has more than 64 bits: as in division by hand, ten bits of the step at a time.
+fn part(step: u32, gone: u64, whole: u64) -> Option<u64> {
+    const BITS: u64 = 1 << 10;
+    let (high, low) = (u64::from(step) / BITS, u64::from(step) % BITS);
+    let by_high = high.checked_mul(gone)?;
+    let left = by_high.checked_rem(whole)?.checked_mul(BITS)?;
+    let left = left.checked_add(low.checked_mul(gone)?)?;
+    let by_high = by_high.checked_div(whole)?.checked_mul(BITS)?;
+    by_high.checked_add(left.checked_div(whole)?)
 }

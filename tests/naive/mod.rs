@@ -15,7 +15,7 @@
 mod check;
 mod condition;
 pub(crate) mod line;
-mod members;
+pub(crate) mod members;
 mod seen;
 mod token;
 

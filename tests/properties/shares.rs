@@ -153,6 +153,38 @@ proptest! {
     }
 }
 
+/// The first and the last millisecond of the years that have four digits.
+const MILLIS: std::ops::Range<i64> = -62_167_219_200_000..253_402_300_800_000;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    /// Over weeks as over millennia, where a million times the milliseconds has more than 64 bits.
+    #[test]
+    fn a_line_has_the_share_of_the_exact_fraction(
+        (from, to) in (0..=1_000_000u32, 0..=1_000_000u32),
+        (start, length) in prop_oneof![(Just(MILLIS.start), Just(315_569_519_999_999)), (MILLIS, 1..10_000_000_000i64)],
+        part in 0.0..1.0f64,
+    ) {
+        let mut shop = canary(&[("a", None)]);
+        let point = |at, shape, millionths| RampPoint {
+            at: Timestamp::from_unix_millis(at),
+            shape,
+            shares: vec![("a".to_owned(), share(millionths))],
+        };
+        shop.spec.ramp = vec![
+            point(start, Shape::Step, from),
+            point(start + length, Shape::Linear, to),
+        ];
+        let policy = Policy::compile(&alone(shop));
+        let gone = ((length as f64) * part) as i64;
+        let mut parts = policy.canaries()[0].parts(Timestamp::from_unix_millis(start + gone));
+        let moved = (i128::from(to) - i128::from(from)) * i128::from(gone) / i128::from(length);
+        let share = parts.next().map(|part| i128::from(part.share.millionths()));
+        prop_assert_eq!(share, Some(i128::from(from) + moved));
+    }
+}
+
 #[test]
 fn a_growing_share_keeps_everyone() {
     growing_share_keeps_everyone(1_000);

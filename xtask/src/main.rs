@@ -7,6 +7,7 @@ mod bench;
 mod demo;
 mod dist;
 mod envoy;
+mod fuzz;
 mod golden;
 mod istio;
 mod module;
@@ -39,6 +40,7 @@ enum Task {
     Dist(dist::Dist),
     Module(module::Module),
     Envoy(envoy::Envoy),
+    Fuzz(fuzz::Fuzz),
     Golden(golden::Golden),
     Istio(istio::Istio),
     Test(test::Test),
@@ -54,6 +56,7 @@ fn main() -> ExitCode {
         Task::Dist(task) => task.run(),
         Task::Module(task) => task.run(),
         Task::Envoy(task) => task.run(),
+        Task::Fuzz(task) => task.run(),
         Task::Golden(task) => task.run(),
         Task::Istio(task) => task.run(),
         Task::Test(task) => task.run(),

@@ -5,12 +5,12 @@
 //! its holder may die between writing and applying. With compare-and-swap (Kubernetes') turns
 //! overlap, one write of two loses, and what is written is what is applied.
 
+use crate::invariants::check_step;
 use crate::setting::{BEGIN, plan, plan_of, share};
 use coalmine::Timestamp;
 use coalmine::bucket::Share;
 use coalmine_rollout::config::InForce;
 use coalmine_rollout::evidence::Tally;
-use coalmine_rollout::journal::Kind;
 use coalmine_rollout::machine::{Ask, Command, Event, Phase, Reading, State, step};
 use coalmine_rollout::plan::Plan;
 use std::collections::{BTreeMap, HashSet, VecDeque};
@@ -147,93 +147,6 @@ impl World {
             rounds += 1;
             assert!(rounds < 4, "{self:?}");
         }
-    }
-}
-
-/// What must be true of any step.
-fn check_step(plan: &Plan, before: &State, after: &State, event: &Event, now: Timestamp) {
-    let Some(run) = &after.run else { return };
-    // Never above the step's share.
-    match run.phase {
-        Phase::Walking(index) => assert_eq!(run.share, plan.steps[index].share),
-        Phase::Waiting(0) => assert_eq!(run.share, Share::NONE),
-        Phase::Waiting(index) => assert_eq!(run.share, plan.steps[index - 1].share),
-        Phase::Promoted => assert_eq!(run.share, Share::ALL),
-        Phase::RolledBack | Phase::Aborted => assert_eq!(run.share, Share::NONE),
-    }
-    let news: Vec<_> = after
-        .journal
-        .iter()
-        .filter(|entry| entry.number >= before.next_entry)
-        .collect();
-    let said = |kind| news.iter().any(|entry| entry.kind == kind);
-    let old = before.run.as_ref().filter(|old| old.salt == run.salt);
-    let asked = |wanted: Ask| matches!(event, Event::Asked { ask, .. } if *ask == wanted);
-    // No word but these raises a share, and what is in force raises none by itself.
-    let before_all = before.run.as_ref().map_or(Share::NONE, |run| run.share);
-    if run.share > before_all {
-        let raises = [Ask::Approve, Ask::Resume, Ask::Promote, Ask::Retry];
-        let may = match event {
-            Event::Asked { ask, .. } => raises.contains(ask),
-            Event::InForce(_) => before.run.as_ref().is_none_or(|old| old.salt != run.salt),
-            _ => true,
-        };
-        assert!(may, "{event:?}");
-    }
-    // What failed, or lost its place, comes back by one word alone.
-    let came = before.run.as_ref().is_some_and(|old| old.salt != run.salt) && run.phase.is_open();
-    assert!(
-        !came || before.failed(&run.salt).is_none() || asked(Ask::Retry),
-        "{event:?}"
-    );
-    let Some(old) = old else { return };
-    // Who is ahead has waited, was approved, was not paused, and was not frozen.
-    if run.share > old.share && !asked(Ask::Promote) && !said(Kind::Retried) {
-        assert!(plan.frozen_until(now).is_none(), "{event:?}");
-        assert!(old.paused.is_none() || asked(Ask::Resume), "{event:?}");
-        let next = plan.steps.iter().find(|step| step.share > old.share);
-        if next.is_some_and(|step| step.approve) {
-            assert!(
-                old.approved == next.map(|step| step.share) || asked(Ask::Approve),
-                "{event:?}"
-            );
-        }
-        assert!(
-            news.iter()
-                .filter(|entry| entry.kind == Kind::Stepped)
-                .count()
-                <= 1
-        );
-    }
-    // Who leaves a step forwards has had its time and its requests there, and evidence of it.
-    let forwards = matches!(
-        run.phase,
-        Phase::Waiting(_) | Phase::Walking(_) | Phase::Promoted
-    );
-    if matches!(old.phase, Phase::Walking(_))
-        && run.phase != old.phase
-        && forwards
-        && !asked(Ask::Promote)
-    {
-        let since = old.since.expect("it is in force").unix_millis();
-        assert!(now.unix_millis() - since >= 60_000, "{event:?}");
-        let new = matches!(event, Event::Read(reading) if !reading.queries.is_empty());
-        let read = if new { 400 } else { 0 };
-        assert!(old.evidence.requests_of_step + read >= 200, "{event:?}");
-        assert!(run.unread.is_none(), "{event:?}");
-    }
-    // A rollout that has ended goes on only if somebody says so.
-    if !old.phase.is_open() {
-        assert!(
-            run.phase == old.phase || asked(Ask::Retry) || asked(Ask::Abort),
-            "{event:?}: {:?} to {:?}",
-            old.phase,
-            run.phase
-        );
-    }
-    // Every change of the share has an entry.
-    if run.share != old.share {
-        assert!(!news.is_empty(), "{event:?}");
     }
 }
 

@@ -11,6 +11,7 @@ use coalmine_istio::release::{self, Release};
 use super::tally::Tally;
 use crate::bench;
 use crate::dist;
+use crate::fuzz;
 use crate::module;
 use crate::setup::{self, Need};
 use crate::step::Step;
@@ -95,6 +96,10 @@ pub(super) fn all(envoys: &[String], on_istio: Option<&str>) -> Result<Vec<Stage
             &[],
             Work::Tests(simulation_speed),
         ),
+        Stage {
+            skip: Some(without_cpp),
+            ..stage("fuzzing", false, &[], Work::Own(fuzzing))
+        },
         stage("the module", false, &[Need::WasmTarget], Work::Own(module)),
         stage(
             "clippy on wasm32",
@@ -170,6 +175,21 @@ fn without_go(step: &Step) -> Result<Option<Tally>> {
         ignored: u64::try_from(tests.count())?,
         ..Tally::default()
     }))
+}
+
+/// libFuzzer is C++. Its corpora are replayed without it, among the native tests.
+fn without_cpp(step: &Step) -> Result<Option<Tally>> {
+    Ok(fuzz::missing().map(|missing| {
+        step.note(&format!("skipped: {missing}"));
+        Tally {
+            ignored: 1,
+            ..Tally::default()
+        }
+    }))
+}
+
+fn fuzzing(_: &Stage, step: &Step) -> Result<Tally> {
+    fuzz::stage(step)
 }
 
 /// All packages but the module, which makes sense on wasm32 only.
