@@ -10,12 +10,14 @@ use coalmine_integration::workspace;
 
 use crate::module;
 use crate::step::Step;
+use crate::supply;
 use crate::toolchain::native_cargo;
 
 /// Shells that the command has completions for.
 const SHELLS: [&str; 5] = ["bash", "elvish", "fish", "powershell", "zsh"];
 
-/// Build the command with the module inside to target/dist/, with completions and manual pages
+/// Build the command with the module inside to target/dist/, with completions, manual pages and bills
+/// of materials
 #[derive(Args)]
 pub(crate) struct Dist {}
 
@@ -67,6 +69,7 @@ pub(crate) fn build(step: &Step) -> Result<PathBuf> {
         fs::write(folder.join("completions").join(shell), script)?;
     }
     run(step, &command, &["man", "-o"], &folder.join("man1"))?;
+    supply::write_boms(&folder)?;
     Ok(folder)
 }
 

