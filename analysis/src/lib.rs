@@ -9,6 +9,8 @@
 //! | [`plot`] | shares over time, for a terminal and as SVG |
 //! | [`sequence`] | numbers that look random and are the same every time |
 
+#![forbid(unsafe_code)]
+
 pub mod diff;
 pub mod interval;
 pub mod log;

@@ -22,6 +22,8 @@
 //! | [`shell`] | completions and manual pages |
 //! | [`outcome`] | what a command says, and exit codes |
 
+#![forbid(unsafe_code)]
+
 mod api_server;
 pub mod args;
 pub mod diff;

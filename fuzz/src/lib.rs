@@ -11,6 +11,7 @@
 //! | [`ramp`] | times and shares | shares are those of exact fractions; texts are read as they are shown |
 //! | [`rollout`] | events, or the state of a rollout | no step is taken too early, and the state survives being written |
 
+#![forbid(unsafe_code)]
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,

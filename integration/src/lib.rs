@@ -29,6 +29,8 @@
 //! | [`series`] | metrics as Prometheus reads them |
 //! | [`decisions`] | what the filter has counted |
 
+#![forbid(unsafe_code)]
+
 pub mod admin;
 pub mod behaviour;
 pub mod client;

@@ -18,6 +18,8 @@
 //! | [`schema`] | the file itself: JSON Schema for editors, the CustomResourceDefinition |
 //! | [`error`] | why something cannot be rendered |
 
+#![forbid(unsafe_code)]
+
 pub mod check;
 pub mod envoy;
 pub mod envoy_filter;

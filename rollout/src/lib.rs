@@ -10,6 +10,8 @@
 //! | [`evidence`] | what the counts of two arms say about a version, at any time and as often as one looks |
 //! | [`config`] | the share and the salt in the config that proxies read |
 
+#![forbid(unsafe_code)]
+
 pub mod config;
 pub mod evidence;
 pub mod journal;

@@ -3,6 +3,8 @@
 //! Each command is a module with a `clap` struct and its `run`; a new one is a line in [`Task`]
 //! and a line in [`main`].
 
+#![forbid(unsafe_code)]
+
 mod bench;
 mod demo;
 mod dist;

@@ -19,6 +19,8 @@
 //! | [`workload`] | a service with a version or more, as Kubernetes and Istio see it |
 //! | [`mesh`] | all of it together |
 
+#![forbid(unsafe_code)]
+
 pub mod cluster;
 pub mod compile;
 pub mod istiod;
