@@ -1,7 +1,8 @@
 //! What a worker's VM holds: its configurations, and the streams that something is kept of.
 //!
 //! Most requests leave nothing here: who they belong to is known from their creation, which comes
-//! right before their headers.
+//! right before their headers. The host calls nothing here from within a call of ours but the
+//! allocator; were it to, what it asks is not done rather than the VM lost.
 
 use crate::plugin::Plugin;
 use crate::stream::Stream;
@@ -34,12 +35,16 @@ thread_local! {
 impl Worker {
     /// A context for a configuration, which has none yet.
     pub(crate) fn add_root(&self, root: u32) {
-        self.roots.borrow_mut().push((root, None));
+        if let Ok(mut roots) = self.roots.try_borrow_mut() {
+            roots.push((root, None));
+        }
     }
 
     /// Puts a configuration in force; `None` has nothing to do.
     pub(crate) fn configure(&self, root: u32, plugin: Option<Rc<Plugin>>) {
-        let mut roots = self.roots.borrow_mut();
+        let Ok(mut roots) = self.roots.try_borrow_mut() else {
+            return;
+        };
         if let Some((_, known)) = roots.iter_mut().find(|(known, _)| *known == root) {
             let before = core::mem::replace(known, plugin);
             drop(roots);
@@ -50,12 +55,15 @@ impl Worker {
 
     /// Whether a context is that of a configuration.
     pub(crate) fn is_root(&self, context: u32) -> bool {
-        self.roots.borrow().iter().any(|(root, _)| *root == context)
+        let roots = self.roots.try_borrow();
+        roots.is_ok_and(|roots| roots.iter().any(|(root, _)| *root == context))
     }
 
     /// A configuration is gone.
     pub(crate) fn remove_root(&self, root: u32) {
-        let mut roots = self.roots.borrow_mut();
+        let Ok(mut roots) = self.roots.try_borrow_mut() else {
+            return;
+        };
         if let Some(index) = roots.iter().position(|(known, _)| *known == root) {
             let gone = roots.swap_remove(index);
             drop(roots);
@@ -65,26 +73,32 @@ impl Worker {
 
     /// A stream of a configuration begins.
     pub(crate) fn create(&self, stream: u32, root: u32) {
-        self.created.borrow_mut().push((stream, root));
+        if let Ok(mut created) = self.created.try_borrow_mut() {
+            created.push((stream, root));
+        }
     }
 
     /// The configuration that a stream began under, asked for once. `None` if it has nothing to do.
     pub(crate) fn begin<T>(&self, stream: u32, act: impl FnOnce(&Rc<Plugin>) -> T) -> Option<T> {
         let root = self.forget(stream)?;
-        let roots = self.roots.borrow();
+        let roots = self.roots.try_borrow().ok()?;
         let (_, plugin) = roots.iter().find(|(known, _)| *known == root)?;
         plugin.as_ref().map(act)
     }
 
     /// Keeps something of a stream until its response has ended.
     pub(crate) fn keep(&self, context: u32, stream: Stream) {
-        let mut kept = self.kept.borrow_mut();
+        let Ok(mut kept) = self.kept.try_borrow_mut() else {
+            return;
+        };
         kept.insert_unique(hash(context), (context, stream), |(known, _)| hash(*known));
     }
 
     /// Does something with what is kept of a stream, if anything is.
     pub(crate) fn with(&self, context: u32, act: impl FnOnce(&mut Stream)) {
-        let mut kept = self.kept.borrow_mut();
+        let Ok(mut kept) = self.kept.try_borrow_mut() else {
+            return;
+        };
         if kept.is_empty() {
             return;
         }
@@ -97,7 +111,7 @@ impl Worker {
     /// A stream is gone; what was kept of it.
     pub(crate) fn end(&self, context: u32) -> Option<Stream> {
         self.forget(context);
-        let mut kept = self.kept.borrow_mut();
+        let mut kept = self.kept.try_borrow_mut().ok()?;
         if kept.is_empty() {
             return None;
         }
@@ -106,7 +120,7 @@ impl Worker {
     }
 
     fn forget(&self, stream: u32) -> Option<u32> {
-        let mut created = self.created.borrow_mut();
+        let mut created = self.created.try_borrow_mut().ok()?;
         let index = created.iter().rposition(|(known, _)| *known == stream)?;
         Some(created.swap_remove(index).1)
     }
