@@ -72,12 +72,12 @@ impl Turn<'_> {
     /// was at; one that failed, or that another has taken the place of, does not. A plan that was
     /// changed takes the walk where it is. Whether there is a rollout of this plan then.
     fn begin_if_new(&mut self) -> bool {
-        let open = match &self.state.run {
+        let serves = match &self.state.run {
             Some(run) if run.salt == self.plan.salt => {
                 self.seat();
                 return true;
             }
-            Some(run) => run.phase.is_open(),
+            Some(run) => run.phase.serves(),
             None => false,
         };
         let Some(failed) = self.state.failed(&self.plan.salt) else {
@@ -86,7 +86,7 @@ impl Turn<'_> {
             return true;
         };
         // Whoever still drives what was superseded has no say in what took its place.
-        if open {
+        if serves {
             return false;
         }
         let message = format!("this revision failed at {}: {}", failed.at, failed.why);
@@ -96,12 +96,14 @@ impl Turn<'_> {
         true
     }
 
-    /// Ends the rollout of another revision, for good: two that are driven at once would take turns.
+    /// Ends the rollout of another revision, for good: two that are driven at once would take turns, and
+    /// a job of one that was promoted long ago, run once more, is no release.
     fn supersede(&mut self) {
         let Some(run) = &self.state.run else { return };
-        if !run.phase.is_open() || run.salt == self.plan.salt {
+        if !run.phase.serves() || run.salt == self.plan.salt {
             return;
         }
+        let open = run.phase.is_open();
         let name = |revision: &Option<String>, salt: &String| {
             revision.clone().unwrap_or_else(|| salt.clone())
         };
@@ -113,12 +115,10 @@ impl Turn<'_> {
             why: format!("{new} took its place"),
         };
         self.state.fail(failed);
-        self.record(
-            Kind::Superseded,
-            format!("{new} takes the place of {old}"),
-            None,
-            Vec::new(),
-        );
+        if open {
+            let message = format!("{new} takes the place of {old}");
+            self.record(Kind::Superseded, message, None, Vec::new());
+        }
     }
 
     /// The first step, or the wait for it.

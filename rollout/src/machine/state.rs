@@ -32,7 +32,7 @@ pub struct State {
     pub canary: String,
     /// The rollout that is on, or the last one.
     pub run: Option<Run>,
-    /// Revisions that are not tried again.
+    /// Revisions that are not tried again: they failed, or another took their place.
     pub failed: Vec<Failed>,
     /// The number of the next entry.
     pub next_entry: u64,
@@ -336,5 +336,10 @@ impl Phase {
     /// Whether the rollout is still on its way.
     pub fn is_open(self) -> bool {
         matches!(self, Self::Waiting(_) | Self::Walking(_))
+    }
+
+    /// Whether there are people whom the variant serves by it, or will: it has not been given up.
+    pub fn serves(self) -> bool {
+        self.is_open() || self == Self::Promoted
     }
 }

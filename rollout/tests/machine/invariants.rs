@@ -49,6 +49,12 @@ pub(crate) fn check_step(
         !came || before.failed(&run.salt).is_none() || asked(Ask::Retry),
         "{event:?}"
     );
+    // Nor does it take anything from another that serves.
+    let another = before.run.as_ref().filter(|other| other.salt != run.salt);
+    if another.is_some_and(|other| other.phase.serves()) {
+        let known = before.failed(&run.salt).is_some();
+        assert!(!known || asked(Ask::Retry), "{event:?}");
+    }
     let Some(old) = old else { return };
     // Who is ahead has waited, was approved, was not paused, and was not frozen.
     if run.share > old.share && !asked(Ask::Promote) && !said(Kind::Retried) {

@@ -277,6 +277,36 @@ fn what_lost_its_place_has_no_say() {
     walk.check(Phase::Walking(0), 10);
 }
 
+/// A job of an old revision that is run once more takes nothing from the one that was promoted, whether the old
+/// one had lost its place or was promoted in its time.
+#[test]
+fn an_old_revision_takes_nothing_from_one_that_was_promoted() {
+    let revision = |name| plan_of("evidence: {}", TWO_STEPS, Some(name));
+    let check = |promote_first: bool| {
+        let mut walk = Walk::new(revision("v2"));
+        if promote_first {
+            walk.ask(Ask::Promote);
+        }
+        walk.plan = revision("v3");
+        walk.event(Event::Tick);
+        walk.check(Phase::Walking(0), 10);
+        walk.ask(Ask::Promote);
+        let entries = walk.kinds.len();
+        walk.plan = revision("v2");
+        walk.good(600, 1000);
+        walk.ask(Ask::Abort);
+        assert_eq!(walk.kinds.len(), entries);
+        assert_eq!(walk.in_force.salt, "bookinfo/reviews@v3");
+        walk.check(Phase::Promoted, 100);
+        // But by the one word that means it.
+        walk.ask(Ask::Retry);
+        walk.check(Phase::Walking(0), 10);
+        assert_eq!(walk.in_force.salt, "bookinfo/reviews@v2");
+    };
+    check(false);
+    check(true);
+}
+
 /// Words are about the rollout that there is.
 #[test]
 fn no_word_begins_a_rollout() {
