@@ -91,7 +91,12 @@ pub(super) fn turn(drive: &Drive, ask: Option<Ask>) -> Result<Done, Failure> {
         let appended = drive.journal.append(&turn.state).err();
         let appended = appended.map(|failure| failure.message);
         let notify = &drive.notify;
-        let untold = notify.send(&drive.target, &drive.plan, &turn.state, first);
+        let untold = notify.send(
+            &drive.target,
+            &drive.plan,
+            &turn.state,
+            (first, pending.is_some()),
+        );
         let warnings: Vec<String> = appended.into_iter().chain(untold).collect();
         return Ok(Done {
             entries,

@@ -1,6 +1,7 @@
 //! Rollouts through real repositories, with a bare one as their remote.
 
 use crate::docs::{blocks, root};
+use crate::rollout_notify::Receiver;
 use crate::run::{Ran, command, run};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -170,18 +171,23 @@ fn a_rollback_needs_no_remote() {
     assert!(ran.stderr.contains("the next turn tries it again"), "{ran}");
     let status: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!(status["since"], serde_json::Value::Null);
+    // Nobody is told of what is not so yet.
+    let receiver = Receiver::new();
+    let notify = format!("--notify http://127.0.0.1:{}", receiver.port);
     all.check(
-        "abort --git-push origin --by ada",
+        &format!("abort --git-push origin --by ada {notify}"),
         3,
         "committed, and not pushed: ",
     );
+    assert_eq!(receiver.kinds(), [""; 0]);
     all.ours_has("0%");
     assert_eq!(all.git("rev-list --count HEAD"), "4\n");
 
     fs::rename(&away, all.remote()).unwrap();
     all.remote_has("1%");
     all.others_push("theirs");
-    all.check("step --git-push origin", 1, "aborted");
+    all.check(&format!("step --git-push origin {notify}"), 1, "aborted");
+    assert_eq!(receiver.kinds(), ["aborted"]);
     all.remote_has("0%");
     all.ours_has("0%");
     let names = all.git_in("remote.git", "ls-tree --name-only main");

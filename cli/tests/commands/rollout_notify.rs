@@ -21,36 +21,46 @@ struct Posted {
 }
 
 /// A server that answers every request with one status, and keeps what it was sent.
-struct Receiver {
-    port: u16,
+pub(crate) struct Receiver {
+    pub(crate) port: u16,
     status: Arc<AtomicU16>,
     posted: Arc<Mutex<Vec<Posted>>>,
+    /// The paths of all requests, whatever was answered.
+    asked: Arc<Mutex<Vec<String>>>,
 }
 
 impl Receiver {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let receiver = Self {
             port: listener.local_addr().unwrap().port(),
             status: Arc::new(AtomicU16::new(200)),
             posted: Arc::default(),
+            asked: Arc::default(),
         };
         let (status, posted) = (Arc::clone(&receiver.status), Arc::clone(&receiver.posted));
+        let asked = Arc::clone(&receiver.asked);
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 let (status, posted) = (status.load(Ordering::SeqCst), Arc::clone(&posted));
-                std::thread::spawn(move || answer(stream, status, &posted));
+                let asked = Arc::clone(&asked);
+                std::thread::spawn(move || answer(stream, status, &posted, &asked));
             }
         });
         receiver
     }
 
-    fn answers(&self, status: u16) {
+    pub(crate) fn answers(&self, status: u16) {
         self.status.store(status, Ordering::SeqCst);
     }
 
+    /// What was asked for since the beginning.
+    fn paths(&self) -> Vec<String> {
+        self.asked.lock().unwrap().clone()
+    }
+
     /// The kinds of decisions that came since the last call, in their order.
-    fn kinds(&self) -> Vec<String> {
+    pub(crate) fn kinds(&self) -> Vec<String> {
         let posted = std::mem::take(&mut *self.posted.lock().unwrap());
         posted
             .iter()
@@ -72,7 +82,12 @@ fn kind(posted: &Posted) -> &str {
     before.rsplit(' ').next().unwrap()
 }
 
-fn answer(stream: TcpStream, status: u16, posted: &Mutex<Vec<Posted>>) -> Option<()> {
+fn answer(
+    stream: TcpStream,
+    status: u16,
+    posted: &Mutex<Vec<Posted>>,
+    asked: &Mutex<Vec<String>>,
+) -> Option<()> {
     let mut reader = BufReader::new(&stream);
     let mut lines = Vec::new();
     loop {
@@ -84,6 +99,7 @@ fn answer(stream: TcpStream, status: u16, posted: &Mutex<Vec<Posted>>) -> Option
         lines.push(line.trim_end().to_owned());
     }
     let path = lines.first()?.split(' ').nth(1)?.to_owned();
+    asked.lock().unwrap().push(path.clone());
     let headers: BTreeMap<String, &str> = lines
         .iter()
         .filter_map(|line| line.split_once(": "))
@@ -102,7 +118,9 @@ fn answer(stream: TcpStream, status: u16, posted: &Mutex<Vec<Posted>>) -> Option
             body: serde_json::from_slice(&body).ok()?,
         });
     }
-    let head = format!("HTTP/1.1 {status} Of\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    let head = format!(
+        "HTTP/1.1 {status} Of\r\nlocation: /elsewhere\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+    );
     (&stream).write_all(head.as_bytes()).ok()
 }
 
@@ -143,8 +161,8 @@ fn nothing_is_left_out_and_nothing_held_up() {
     let notify = format!("--notify http://127.0.0.1:{}", receiver.port);
     let step = format!("step shop.yaml --config plugin.json {AWAY} {notify}");
     receiver.answers(503);
-    folder.check(&step, 4, "nobody is told of began: 127.0.0.1 answers 503");
-    folder.check(&step, 4, "nobody is told of began");
+    folder.check(&step, 4, "not told of everything: 127.0.0.1 answers 503");
+    folder.check(&step, 4, "not told of everything");
     folder.check("approve shop.yaml --config plugin.json", 0, "has approved");
     receiver.answers(204);
     folder.check(&step, 4, "walking, step 1 of 2");
@@ -160,7 +178,7 @@ fn nothing_is_left_out_and_nothing_held_up() {
     folder.check(
         &format!("pause shop.yaml --config plugin.json {notify}"),
         0,
-        "nobody is told of paused: 127.0.0.1 has not answered for 5s",
+        "not told of everything: 127.0.0.1 has not answered for 5s",
     );
     assert!(begun.elapsed().as_secs() < 15, "{:?}", begun.elapsed());
 
@@ -168,12 +186,59 @@ fn nothing_is_left_out_and_nothing_held_up() {
     folder.check(
         &format!("abort shop.yaml --config plugin.json {notify}"),
         0,
-        "nobody is told of paused: 127.0.0.1 answers 404",
+        "not told of everything: 127.0.0.1 answers 404",
     );
     assert!(folder.read("plugin.json").contains("\"canary\":\"0%\""));
     receiver.answers(200);
     folder.check(&step, 1, "it has ended before");
     assert_eq!(receiver.kinds(), ["paused", "aborted"]);
+}
+
+/// Several that do not answer, at an end, are waited for together.
+#[test]
+fn an_abort_does_not_wait_for_the_deaf() {
+    let (folder, deaf, other) = (Folder::new(), Receiver::new(), Receiver::new());
+    folder.check(
+        &format!("step shop.yaml --config plugin.json {AWAY}"),
+        4,
+        "waiting",
+    );
+    for receiver in [&deaf, &other] {
+        receiver.answers(DEAF);
+    }
+    let hears = Receiver::new();
+    let notify: String = [&deaf, &other, &hears]
+        .map(|receiver| format!(" --notify http://127.0.0.1:{}", receiver.port))
+        .concat();
+    let begun = Instant::now();
+    folder.check(
+        &format!("abort shop.yaml --config plugin.json {notify}"),
+        0,
+        "aborted",
+    );
+    let waited = begun.elapsed().as_secs();
+    assert!(waited < 20, "{waited} s");
+    assert_eq!(hears.kinds(), ["aborted"]);
+}
+
+/// What leads elsewhere is no receiver: it would be asked there without what is to be told.
+#[test]
+fn nobody_is_followed_elsewhere() {
+    let (folder, receiver) = (Folder::new(), Receiver::new());
+    let step = format!(
+        "step shop.yaml --config plugin.json {AWAY} --notify http://127.0.0.1:{}/secret",
+        receiver.port
+    );
+    receiver.answers(302);
+    folder.check(
+        &step,
+        4,
+        "127.0.0.1 answers 302 Found: give the address that it leads to",
+    );
+    assert_eq!(receiver.paths(), ["/secret"]);
+    receiver.answers(200);
+    folder.check(&step, 4, "waiting");
+    assert_eq!(receiver.kinds(), ["began", "waiting"]);
 }
 
 /// Who is new is not told the story so far.

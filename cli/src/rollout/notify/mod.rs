@@ -1,4 +1,4 @@
-//! Tells people and programs of decisions, by webhook, after they are in force.
+//! Tells people and programs of decisions, by webhook, once they are in force.
 //!
 //! The state says what each address was sent, so that what a death, an outage or a word of somebody
 //! without `--notify` kept from it is sent by the next turn of whoever has it: at least once, and in
@@ -11,21 +11,26 @@
 mod body;
 
 use super::target::{Target, Written};
-use crate::http::provide_tls;
+use crate::http::{cause, provide_tls};
 use crate::outcome::Failure;
 use clap::Args;
 use coalmine_rollout::machine::State;
 use coalmine_rollout::plan::Plan;
 use reqwest::header::CONTENT_TYPE;
+use reqwest::redirect::Policy;
 use reqwest::{Client, Url};
 use sha2::{Digest, Sha256};
 use std::cell::Cell;
-use std::thread;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
 
-/// What takes longer is away: nobody's rollback waits for a chat.
+/// How long a turn waits for all addresses together: nobody's rollback waits longer for a chat.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The same where a rollout has ended, and no turn may follow.
+const PATIENCE_AT_THE_END: Duration = Duration::from_secs(12);
 
 /// While a rollout is on, whoever was away is left alone for so long.
 const PAUSE: Duration = Duration::from_secs(15);
@@ -44,8 +49,7 @@ pub struct NotifyArgs {
         long = "notify",
         value_name = "URL",
         env = "COALMINE_NOTIFY",
-        hide_env_values = true,
-        value_delimiter = ' '
+        hide_env_values = true
     )]
     pub urls: Vec<String>,
 }
@@ -55,8 +59,6 @@ pub struct NotifyArgs {
 pub(super) struct Notify {
     addresses: Vec<Address>,
     network: Option<(Client, Runtime)>,
-    /// When whoever was away is tried again.
-    not_before: Cell<Option<Instant>>,
 }
 
 /// Where to post.
@@ -65,20 +67,34 @@ struct Address {
     url: Url,
     /// What the state knows it by: its address is a secret.
     channel: String,
+    /// When it is tried again, if it was away.
+    not_before: Cell<Option<Instant>>,
+}
+
+/// What is to be posted to an address, and how.
+struct Post {
+    client: Client,
+    form: body::Form,
+    url: Url,
+    /// With the numbers of their entries, in their order.
+    bodies: Vec<(u64, String)>,
+    /// After what pauses a failure is tried again.
+    again: &'static [Duration],
 }
 
 impl NotifyArgs {
     pub(super) fn read(&self) -> Result<Notify, Failure> {
-        let urls = self.urls.iter().filter(|url| !url.is_empty());
-        let addresses: Vec<Address> = urls
-            .map(|url| Address::parse(url))
-            .collect::<Result<_, _>>()?;
+        // A variable of a CD tool has them in lines.
+        let urls = self.urls.iter().flat_map(|urls| urls.split_whitespace());
+        let addresses: Vec<Address> = urls.map(Address::parse).collect::<Result<_, _>>()?;
         if addresses.is_empty() {
             return Ok(Notify::default());
         }
         provide_tls();
+        // Whoever is led elsewhere would ask there without a body, and tell that place of this one.
         let client = Client::builder()
-            .timeout(PATIENCE)
+            .redirect(Policy::none())
+            .referer(false)
             .build()
             .map_err(|error| Failure::cannot(format!("cannot notify anybody: {error}")))?;
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -88,7 +104,6 @@ impl NotifyArgs {
         Ok(Notify {
             addresses,
             network: Some((client, runtime)),
-            not_before: Cell::default(),
         })
     }
 }
@@ -110,97 +125,128 @@ impl Address {
         })?;
         let digest = Sha256::digest(text);
         let channel = digest.iter().take(8).map(|b| format!("{b:02x}")).collect();
-        Ok(Self { form, url, channel })
+        Ok(Self {
+            form,
+            url,
+            channel,
+            not_before: Cell::default(),
+        })
     }
 
-    /// Posts one body, or says why it could not.
-    async fn post(&self, client: &Client, body: String) -> Result<(), String> {
-        let host = self.url.host_str().unwrap_or_default();
-        let sent = client
-            .post(self.url.clone())
-            .header(CONTENT_TYPE, self.form.content_type())
-            .body(body)
-            .send()
-            .await;
+    fn host(&self) -> &str {
+        self.url.host_str().unwrap_or_default()
+    }
+}
+
+impl Post {
+    /// Posts one after the other, and tells of each that was heard. Why it has stopped, if it has.
+    async fn all(&self, mut heard: impl FnMut(u64)) -> Result<(), String> {
+        for (number, body) in &self.bodies {
+            let mut result = self.one(body).await;
+            for pause in self.again {
+                if result.is_ok() {
+                    break;
+                }
+                sleep(*pause).await;
+                result = self.one(body).await;
+            }
+            result?;
+            heard(*number);
+        }
+        Ok(())
+    }
+
+    async fn one(&self, body: &str) -> Result<(), String> {
+        let post = self.client.post(self.url.clone());
+        let post = post.header(CONTENT_TYPE, self.form.content_type());
+        let sent = post.timeout(PATIENCE).body(body.to_owned()).send().await;
         match sent {
             Ok(reply) if reply.status().is_success() => Ok(()),
-            Ok(reply) => Err(format!("{host} answers {}", reply.status())),
-            Err(error) if error.is_timeout() => {
-                Err(format!("{host} has not answered for {PATIENCE:?}"))
-            }
-            Err(error) => Err(format!(
-                "{host}: {}",
-                crate::http::cause(&error.without_url())
+            Ok(reply) if reply.status().is_redirection() => Err(format!(
+                "answers {}: give the address that it leads to",
+                reply.status()
             )),
+            Ok(reply) => Err(format!("answers {}", reply.status())),
+            Err(error) if error.is_timeout() => Err(format!("has not answered for {PATIENCE:?}")),
+            Err(error) => Err(format!("fails: {}", cause(&error.without_url()))),
         }
     }
 }
 
 impl Notify {
-    /// Sends what this state has decided and an address does not know, and writes down what it knows
-    /// then. An address that is new is sent entries from `first` on. What is said comes back: whoever
-    /// could not be told, for people.
+    /// Sends what this state has decided and an address does not know, to all at once, and writes down what
+    /// each knows then. An address that is new is sent entries from `first` on. What is `pending` is not so
+    /// yet, and is sent when it is. What is said comes back: whoever could not be told, for people.
     pub(super) fn send(
         &self,
         target: &Target,
         plan: &Plan,
         state: &State,
-        first: u64,
+        (first, pending): (u64, bool),
     ) -> Option<String> {
         let (client, runtime) = self.network.as_ref()?;
         let over = state.run.as_ref().is_none_or(|run| !run.phase.is_open());
-        let early = self.not_before.get().is_some_and(|at| Instant::now() < at);
-        if early && !over {
-            return None;
-        }
+        let now = Instant::now();
         let mut warnings = Vec::new();
-        let mut known = Vec::new();
-        for address in &self.addresses {
-            let mut last = state.notified(&address.channel);
+        let mut known: Vec<Option<u64>> = Vec::new();
+        let mut posts = JoinSet::new();
+        for (index, address) in self.addresses.iter().enumerate() {
+            let last = state.notified(&address.channel);
             let from = last.map_or(first, |last| last.saturating_add(1));
             let unsent = state.journal.iter().filter(|entry| entry.number >= from);
-            for entry in unsent {
-                let tries = if over { AGAIN.as_slice() } else { &[] };
-                let body = address.form.body(entry);
-                let post = || runtime.block_on(address.post(client, body.clone()));
-                if let Err(why) = again(tries, post) {
-                    warnings.push(format!("nobody is told of {}: {why}", entry.kind.name()));
-                    // It is known from now on, and is owed the rest.
-                    last = last.or(Some(from.saturating_sub(1)));
-                    break;
-                }
-                last = Some(entry.number);
+            let bodies: Vec<_> = unsent
+                .map(|entry| (entry.number, address.form.body(entry)))
+                .collect();
+            // From now on it is owed what it does not know.
+            let owed = (!bodies.is_empty()).then(|| from.saturating_sub(1));
+            known.push(last.or(owed));
+            let early = address.not_before.get().is_some_and(|at| now < at);
+            if pending || bodies.is_empty() || (early && !over) {
+                continue;
             }
-            if let Some(last) = last.filter(|last| state.notified(&address.channel) != Some(*last))
-            {
-                known.push((address.channel.as_str(), last));
-            }
+            let post = Post {
+                client: client.clone(),
+                form: address.form,
+                url: address.url.clone(),
+                bodies,
+                again: if over { &AGAIN } else { &[] },
+            };
+            let patience = if over { PATIENCE_AT_THE_END } else { PATIENCE };
+            posts.spawn_on(
+                async move {
+                    let mut last = None;
+                    let all = timeout(patience, post.all(|number| last = Some(number))).await;
+                    let slow = || Err(format!("has not answered for {patience:?}"));
+                    (index, last, all.unwrap_or_else(|_| slow()))
+                },
+                runtime.handle(),
+            );
         }
-        let later = (!warnings.is_empty()).then(|| Instant::now() + PAUSE);
-        self.not_before.set(later);
-        if !known.is_empty()
-            && let Err(failure) = write_down(target, plan, &known)
+        for (index, last, result) in runtime.block_on(posts.join_all()) {
+            let (Some(address), Some(known)) = (self.addresses.get(index), known.get_mut(index))
+            else {
+                continue;
+            };
+            *known = last.or(*known);
+            let away = result.err();
+            address.not_before.set(away.is_some().then(|| now + PAUSE));
+            warnings.extend(
+                away.map(|why| format!("not told of everything: {} {why}", address.host())),
+            );
+        }
+        let channels = self.addresses.iter().map(|address| &*address.channel);
+        let news = channels.zip(known).filter_map(|(channel, last)| {
+            let last = last?;
+            (state.notified(channel) != Some(last)).then_some((channel, last))
+        });
+        let news: Vec<(&str, u64)> = news.collect();
+        if !news.is_empty()
+            && let Err(failure) = write_down(target, plan, &news)
         {
             warnings.push(format!("will be told again: {}", failure.message));
         }
         (!warnings.is_empty()).then(|| warnings.join("\n"))
     }
-}
-
-/// Tries once, and again after each of these times.
-fn again(
-    after: &[Duration],
-    mut attempt: impl FnMut() -> Result<(), String>,
-) -> Result<(), String> {
-    let mut result = attempt();
-    for pause in after {
-        if result.is_ok() {
-            break;
-        }
-        thread::sleep(*pause);
-        result = attempt();
-    }
-    result
 }
 
 /// Writes what was sent into the state that there is now.
@@ -248,19 +294,19 @@ mod tests {
     }
 
     #[test]
-    fn an_end_is_said_again_until_it_is_heard() {
-        let check = |tries: &[Duration], deaf: usize, expected: usize, heard: bool| {
-            let mut attempts = 0;
-            let result = again(tries, || {
-                attempts += 1;
-                (attempts > deaf).then_some(()).ok_or_else(String::new)
-            });
-            assert_eq!((attempts, result.is_ok()), (expected, heard));
+    fn addresses_stand_between_blanks_or_in_lines() {
+        let check = |urls: &[&str], expected: &[&str]| {
+            let urls = urls.iter().map(|url| (*url).to_owned()).collect();
+            let read = NotifyArgs { urls }.read();
+            let read = read.map_err(|failure| failure.message).unwrap();
+            let found: Vec<&str> = read.addresses.iter().map(|one| one.url.as_str()).collect();
+            assert_eq!(found, expected);
         };
-        let twice = [Duration::ZERO; 2];
-        check(&twice, 0, 1, true);
-        check(&twice, 2, 3, true);
-        check(&twice, 3, 3, false);
-        check(&[], 1, 1, false);
+        let (one, two) = ("http://a/secret", "http://b/secret");
+        check(&[one, two], &[one, two]);
+        check(&["http://a/secret http://b/secret"], &[one, two]);
+        check(&["http://a/secret\nhttp://b/secret\n"], &[one, two]);
+        check(&["\thttp://a/secret\r\n\r\n"], &[one]);
+        check(&["", " \n"], &[]);
     }
 }
