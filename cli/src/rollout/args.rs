@@ -226,7 +226,7 @@ impl TargetArgs {
         Ok(Drive {
             plan: self.of.plan(&canary, there.transpose()?)?,
             target,
-            journal: Journal::new(self.journal.clone()),
+            journal: Journal::new(self.journal.clone())?,
             notify: self.notify.read()?,
             by,
             prometheus,

@@ -2,7 +2,7 @@
 
 use crate::outcome::Failure;
 use coalmine_rollout::machine::State;
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 
@@ -15,8 +15,16 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    pub(super) fn new(path: Option<PathBuf>) -> Self {
-        Self { path }
+    /// In a file, since the journal says how far it goes: a pipe cannot.
+    pub(super) fn new(path: Option<PathBuf>) -> Result<Self, Failure> {
+        let is_none = |path: &&PathBuf| fs::metadata(path).is_ok_and(|there| !there.is_file());
+        match path.as_ref().filter(is_none) {
+            None => Ok(Self { path }),
+            Some(path) => Err(Failure::refused(format!(
+                "a journal is a file, and {} is none: name a file with --journal",
+                path.display()
+            ))),
+        }
     }
 
     /// The number of the next entry of a canary: where a state was lost the journal says which there are.
@@ -39,7 +47,7 @@ impl Journal {
         let mut options = OpenOptions::new();
         let file = options.create(true).read(true).append(true).open(path);
         let mut file = file.map_err(cannot)?;
-        // What is no file, like a terminal, cannot be locked, and is nobody else's.
+        // A file system without locks has one that writes, or lines twice.
         let _ = file.lock();
         let last = last_number(&mut file, &state.canary, BLOCK).map_err(cannot)?;
         let mut lines = String::new();

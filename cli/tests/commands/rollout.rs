@@ -115,6 +115,11 @@ fn what_cannot_be_is_told_with_what_to_do() {
         2,
         "begins with http://",
     );
+    folder.check(
+        &format!("step shop.yaml --config plugin.json --journal /dev/null {AWAY}"),
+        2,
+        "a journal is a file, and /dev/null is none",
+    );
     folder.check("status shop.yaml", 4, "phase     none");
     folder.check("report shop.yaml", 0, "It has not begun.");
 }
@@ -210,6 +215,9 @@ fn revisions_have_their_own_users() {
     step("v3", 1, "v4 has taken its place");
     step("v2", 1, "v4 has taken its place");
     say("promote shop.yaml", 0, "promoted");
+    step("v3", 1, "v4 has taken its place");
+    assert!(folder.read("plugin.json").contains("\"canary\":\"100%\""));
+    say("abort shop.yaml", 0, "aborted");
     step("v3", 1, "refused: this revision failed at");
     assert!(folder.read("plugin.json").contains("\"canary\":\"0%\""));
     say("retry shop.yaml --revision v2", 0, "tries it again");
