@@ -10,7 +10,7 @@ use crate::input;
 use crate::outcome::Failure;
 use clap::{ArgGroup, Args};
 use coalmine::config::Canary;
-use coalmine_rollout::machine::State;
+use coalmine_rollout::machine::{Ask, State};
 use coalmine_rollout::plan::Plan;
 use std::path::PathBuf;
 
@@ -179,25 +179,43 @@ impl StateArgs {
         Store::new(path.unwrap_or_else(|| default_state(&self.files.files, &canary.name)))
     }
 
-    /// The plan. Without a revision in arguments it is that of the rollout there is, if one is given:
-    /// what people say is about that one.
-    fn plan(&self, canary: &Canary, there: Option<State>) -> Result<Plan, Failure> {
-        let there = there.and_then(|state| state.run?.revision);
-        if let (Some(wanted), Some(there)) = (&self.revision, &there)
-            && wanted != there
+    /// The plan: that of the rollout there is, if one is given. `by_file` is whether the revision in the
+    /// file is meant as well as one in arguments: neither may be another than what is there.
+    fn plan(&self, canary: &Canary, there: Option<State>, by_file: bool) -> Result<Plan, Failure> {
+        let mut canary = canary.clone();
+        let mut revision = self.revision.clone();
+        if let (Some(rollout), Some(run)) =
+            (&mut canary.spec.rollout, there.and_then(|state| state.run))
         {
-            return Err(Failure::refused(format!(
-                "revision {there} is rolled out, not {wanted}"
-            )));
+            let of_file = rollout.revision.as_ref().filter(|_| by_file);
+            if let Some(meant) = revision.as_ref().or(of_file)
+                && run.revision.as_ref() != Some(meant)
+            {
+                return Err(another(meant, run.revision.as_deref()));
+            }
+            // The file may name a newer one.
+            rollout.revision = run.revision;
+            revision = None;
         }
-        let revision = self.revision.clone().or(there);
-        Plan::of(canary, revision.as_deref()).ok_or_else(|| {
+        Plan::of(&canary, revision.as_deref()).ok_or_else(|| {
             Failure::refused(format!(
                 "canary {} has no rollout: write `rollout: {{steps: [{{share: 1%, for: 10m}}]}}` into its spec",
                 canary.full_name()
             ))
         })
     }
+}
+
+/// Another revision is there than the one that is meant.
+fn another(meant: &str, there: Option<&str>) -> Failure {
+    Failure::refused(match there {
+        Some(there) => format!(
+            "revision {there} is rolled out, not {meant}: if it is meant, name it with --revision, or by a file that has it"
+        ),
+        None => format!(
+            "what is rolled out has no revision, so it is not {meant}: if it is meant, take a file without one"
+        ),
+    })
 }
 
 impl KeptArgs {
@@ -208,7 +226,7 @@ impl KeptArgs {
             Some(object) => object.state(&canary.full_name())?,
             None => self.of.store(&canary).load(&canary.full_name())?,
         };
-        let plan = self.of.plan(&canary, Some(state.clone()))?;
+        let plan = self.of.plan(&canary, Some(state.clone()), false)?;
         Ok((plan, state))
     }
 }
@@ -219,12 +237,13 @@ impl TargetArgs {
         by: String,
         prometheus: Option<Prometheus>,
         of_state: bool,
+        by_file: bool,
     ) -> Result<Drive, Failure> {
         let canary = self.of.canary()?;
         let target = self.target(self.of.store(&canary), of_state)?;
         let there = of_state.then(|| target.state(&canary.full_name()));
         Ok(Drive {
-            plan: self.of.plan(&canary, there.transpose()?)?,
+            plan: self.of.plan(&canary, there.transpose()?, by_file)?,
             target,
             journal: Journal::new(self.journal.clone())?,
             notify: self.notify.read()?,
@@ -257,13 +276,16 @@ impl TargetArgs {
 }
 
 impl AskArgs {
-    /// `retry` alone is about another revision than the one in the state.
-    pub(super) fn read(&self, retry: bool) -> Result<Drive, Failure> {
+    /// What takes a rollout on is meant for the revision that whoever says it has seen: a gate may have
+    /// waited for days on an old checkout. What stops it works from every checkout, and `retry` alone is about
+    /// another revision than the one in the state.
+    pub(super) fn read(&self, ask: Ask) -> Result<Drive, Failure> {
         let by = self.by.clone().or_else(|| std::env::var("USER").ok());
         self.target.read(
             by.unwrap_or_else(|| "somebody".to_owned()),
             None,
-            !retry || self.target.of.revision.is_none(),
+            ask != Ask::Retry || self.target.of.revision.is_none(),
+            matches!(ask, Ask::Approve | Ask::Resume | Ask::Promote),
         )
     }
 }
@@ -272,13 +294,13 @@ impl DriveArgs {
     /// The plan as it is now.
     pub(super) fn plan(&self) -> Result<Plan, Failure> {
         let of = &self.target.of;
-        of.plan(&of.canary()?, None)
+        of.plan(&of.canary()?, None, false)
     }
 
     pub(super) fn read(&self) -> Result<Drive, Failure> {
         let prometheus = Prometheus::new(&self.prometheus, &self.headers)?;
         self.target
-            .read("coalmine".to_owned(), Some(prometheus), false)
+            .read("coalmine".to_owned(), Some(prometheus), false, false)
     }
 }
 

@@ -165,7 +165,7 @@ fn step(args: &StepArgs) -> Result<Outcome, Failure> {
 
 /// A word that was heard is done, whatever the rollout comes to by it.
 fn ask(args: &AskArgs, ask: Ask) -> Result<Outcome, Failure> {
-    let drive = args.read(ask == Ask::Retry)?;
+    let drive = args.read(ask)?;
     let done = turn::turn(&drive, Some(ask))?;
     let mut outcome = status::told(&drive.plan, &done.state, &done.entries, args.output)?;
     outcome.code = 0;

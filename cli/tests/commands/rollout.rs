@@ -223,6 +223,59 @@ fn revisions_have_their_own_users() {
     say("retry shop.yaml --revision v2", 0, "tries it again");
 }
 
+/// What was said of one revision is not heard for another that has taken its place meanwhile; what stops it
+/// is, whichever it is.
+#[test]
+fn words_are_for_the_revision_in_the_file() {
+    let folder = Folder::new();
+    let of = |revision: &str| CANARY.replace("rollout: {", &format!("rollout: {{{revision}"));
+    for (name, revision) in [("a", "revision: v-a, "), ("b", "revision: v-b, ")] {
+        folder.write(&format!("{name}.yaml"), &of(revision));
+    }
+    let say = |words: &str, code, says: &str| {
+        let at = "--config plugin.json --state kept.json";
+        folder.check(&format!("{words} {at}"), code, says);
+    };
+    let phase = |expected: &str| {
+        let ran = folder.run("rollout status a.yaml -o env --state kept.json");
+        assert!(ran.stdout.contains(expected), "{expected}: {ran}");
+    };
+    say(&format!("step a.yaml {AWAY}"), 4, "waiting");
+    say(&format!("step b.yaml {AWAY}"), 4, "waiting");
+    for word in ["approve", "resume", "promote"] {
+        say(
+            &format!("{word} a.yaml"),
+            2,
+            "revision v-b is rolled out, not v-a: if it is meant, name it with --revision",
+        );
+        phase(
+            "ROLLOUT_PHASE=waiting\nROLLOUT_SHARE=0%\nROLLOUT_AWAITS=10%\nROLLOUT_REVISION=v-b\n",
+        );
+    }
+    say("pause a.yaml", 0, "has paused it");
+    say("resume a.yaml", 2, "not v-a");
+    say("resume b.yaml", 0, "lets it go on");
+    say("approve a.yaml --revision v-b", 0, "has approved 10%");
+    phase("ROLLOUT_SHARE=10%");
+    say("promote b.yaml --revision v-a", 2, "not v-a");
+    say("abort a.yaml", 0, "aborted");
+    phase("ROLLOUT_PHASE=aborted\nROLLOUT_SHARE=0%");
+
+    // One that has no revision is stopped by a file that has one meanwhile.
+    let say = |words: &str, code, says: &str| {
+        let at = "--config plugin.json --state plain.json";
+        folder.check(&format!("{words} {at}"), code, says);
+    };
+    say(&format!("step shop.yaml {AWAY}"), 4, "waiting");
+    say(
+        "approve a.yaml",
+        2,
+        "what is rolled out has no revision, so it is not v-a",
+    );
+    say("approve shop.yaml", 0, "has approved 10%");
+    say("abort a.yaml", 0, "aborted");
+}
+
 /// An old success is not taken for a new one.
 #[test]
 fn what_was_promoted_before_says_so() {
