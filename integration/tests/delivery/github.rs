@@ -357,6 +357,49 @@ fn what_a_runner_dies_over_goes_on_by_turns() {
     assert!(workflow.runner.summary().contains("aborted by ada"));
 }
 
+/// The reviewers of an older push release its gate when a newer one waits for its own; and turns, which read the
+/// newest file, begin nothing of it.
+#[test]
+fn a_gate_is_for_its_own_revision() {
+    let setting = Setting::of_failing(5);
+    let workflow = Workflow::new(&setting);
+    let run = |name: &str, commit: &str| {
+        setting.job.checkout(commit);
+        let steps = &workflow.job(name)["steps"];
+        workflow.runner.steps(steps, &json!({}))
+    };
+    let there = || {
+        let now = run("step", "v3").steps["now"].take();
+        now["outputs"]["revision"].clone()
+    };
+    assert_eq!(outcome(&run("walk", "v2")), "awaiting-approval");
+    assert_eq!((there(), there()), ("v2".into(), "v2".into()));
+    assert_eq!(outcome(&run("walk", "v3")), "awaiting-approval");
+    assert_eq!(there(), "v3");
+
+    let old = run("approve", "v2");
+    assert_eq!((old.success, old.ran), (false, 2));
+    for said in [
+        "revision v3 is rolled out, not v2",
+        "::error title=Coalmine::approve refused while v3 is there, see the log of this step",
+    ] {
+        assert!(old.log.contains(said), "{said}: {}", old.log);
+    }
+    assert_eq!(setting.cluster.share(), "20%");
+    assert!(run("approve", "v3").success);
+    assert_eq!(
+        (there(), setting.cluster.share()),
+        ("v3".into(), "100%".into())
+    );
+
+    // The gate waits for as long as it takes, so no push may wait for it.
+    assert_eq!(workflow.job("approve").get("concurrency"), None);
+    assert_eq!(
+        workflow.job("walk")["concurrency"]["cancel-in-progress"],
+        true
+    );
+}
+
 /// On the machine with the proxy, where the state is a file that no checkout takes away.
 #[test]
 fn it_acts_through_a_file_as_well() {

@@ -339,3 +339,31 @@ fn a_bad_version_is_rolled_back_and_fails_the_pipeline() {
     );
     assert_eq!(notes.notes.lock().unwrap().len(), before);
 }
+
+/// A manual job waits as long as it takes: it is for the commit of its pipeline.
+#[test]
+fn a_gate_is_for_its_own_revision() {
+    let setting = Setting::of_failing(5);
+    let notes = Notes::start();
+    let mut pipelines = ["v2", "v3"].map(|commit| {
+        setting.job.checkout(commit);
+        let mut pipeline = Pipeline::new(&setting, &notes, "push", "sh");
+        assert_eq!(pipeline.run("rollout reviews").0, Came::Warned);
+        assert_eq!(pipeline.variables["ROLLOUT_AWAITS"], "50%");
+        (commit, pipeline)
+    });
+    for (commit, pipeline) in &mut pipelines {
+        setting.job.checkout(commit);
+        let (came, ran) = pipeline.run("approve reviews");
+        let (expected, says, share) = match *commit {
+            "v2" => (Came::Failed, "revision v3 is rolled out, not v2", "20%"),
+            _ => (Came::Passed, "has approved 50%", "100%"),
+        };
+        assert_eq!(came, expected, "{commit}");
+        assert!(
+            ran.stderr.contains(says) || ran.stdout.contains(says),
+            "{ran:?}"
+        );
+        assert_eq!(setting.cluster.share(), share);
+    }
+}

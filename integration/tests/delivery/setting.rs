@@ -88,6 +88,13 @@ impl Job {
         }
     }
 
+    /// Checks another commit out, whose canary has this revision.
+    pub(crate) fn checkout(&self, revision: &str) {
+        let canary = self.repository().join("canaries/reviews.yaml");
+        let text = CANARY.replace("revision: v2", &format!("revision: {revision}"));
+        fs::write(canary, text).unwrap();
+    }
+
     /// The next command dies with its runner, and all that it has started, as soon as this is so.
     pub(crate) fn dies_when(&self, is_so: impl Fn() -> bool + 'static) {
         *self.dies.borrow_mut() = Some(Box::new(is_so));
