@@ -3,8 +3,8 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::os::unix::fs::symlink;
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
@@ -93,6 +93,14 @@ impl Job {
         let canary = self.repository().join("canaries/reviews.yaml");
         let text = CANARY.replace("revision: v2", &format!("revision: {revision}"));
         fs::write(canary, text).unwrap();
+    }
+
+    /// From now on `coalmine` is this script.
+    pub(crate) fn replace_coalmine(&self, script: &str) {
+        let file = self.kept().join("bin/coalmine");
+        let _ = fs::remove_file(&file);
+        fs::write(&file, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&file, Permissions::from_mode(0o755)).unwrap();
     }
 
     /// The next command dies with its runner, and all that it has started, as soon as this is so.

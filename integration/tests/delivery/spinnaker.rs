@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use coalmine_integration::command::coalmine;
 use serde_json::{Map, Value, json};
 
 use crate::expression::holds;
@@ -40,15 +41,27 @@ struct Execution<'s> {
     stages: BTreeMap<String, Value>,
     /// What the judge says, if somebody is asked.
     judgment: Option<&'static str>,
+    /// What happens before the judge says it.
+    meanwhile: &'s dyn Fn(),
 }
 
 impl<'s> Execution<'s> {
     fn of(setting: &'s Setting, file: &str, judgment: Option<&'static str>) -> Self {
+        Self::with(setting, file, judgment, &|| {})
+    }
+
+    fn with(
+        setting: &'s Setting,
+        file: &str,
+        judgment: Option<&'static str>,
+        meanwhile: &'s dyn Fn(),
+    ) -> Self {
         let pipeline: Value = serde_json::from_str(&delivered(file)).unwrap();
         let mut execution = Self {
             setting,
             stages: BTreeMap::new(),
             judgment,
+            meanwhile,
         };
         let mut done: Vec<&Value> = Vec::new();
         for stage in pipeline["stages"].as_array().unwrap() {
@@ -102,6 +115,13 @@ impl<'s> Execution<'s> {
         value
     }
 
+    /// A value that is one expression, which has to say what it is where there is nothing.
+    fn filled(&self, value: &str) -> String {
+        let word = value.strip_prefix("${").unwrap();
+        let word = word.strip_suffix(" ?: ''}").unwrap();
+        self.worth(word).as_str().unwrap_or_default().to_owned()
+    }
+
     fn stage(&self, stage: &Value) -> Value {
         let enabled = &stage["stageEnabled"];
         if !enabled.is_null() {
@@ -114,6 +134,7 @@ impl<'s> Execution<'s> {
             "runJobManifest" => self.job(stage),
             "manualJudgment" => {
                 let judgment = self.judgment.unwrap();
+                (self.meanwhile)();
                 let inputs = stage["judgmentInputs"].as_array().unwrap();
                 assert!(inputs.contains(&json!({"value": judgment})));
                 (true, json!({"judgmentInput": judgment}))
@@ -141,10 +162,7 @@ impl<'s> Execution<'s> {
 
     /// Runs the container of a Job, with the canaries where it has mounted them.
     fn job(&self, stage: &Value) -> (bool, Value) {
-        let manifest = &stage["manifest"];
-        // Spinnaker would take these for expressions of its own.
-        assert!(!manifest.to_string().contains("${"), "{manifest}");
-        let pod = &manifest["spec"]["template"]["spec"];
+        let pod = &stage["manifest"]["spec"]["template"]["spec"];
         let container = &pod["containers"][0];
         assert_eq!(
             container["volumeMounts"][0]["mountPath"],
@@ -152,12 +170,16 @@ impl<'s> Execution<'s> {
         );
         let mut environment = BTreeMap::new();
         for variable in container["env"].as_array().into_iter().flatten() {
-            assert_eq!(variable["name"], "COALMINE_PROMETHEUS");
-            let there = self.setting.prometheus();
-            environment.insert("COALMINE_PROMETHEUS".to_owned(), there);
+            let value = match variable["name"].as_str().unwrap() {
+                "COALMINE_PROMETHEUS" => self.setting.prometheus(),
+                _ => self.filled(variable["value"].as_str().unwrap()),
+            };
+            environment.insert(variable["name"].as_str().unwrap().to_owned(), value);
         }
         let command = container["command"].as_array().unwrap().iter();
         let command: Vec<&str> = command.map(|word| word.as_str().unwrap()).collect();
+        // Spinnaker would take these for expressions of its own.
+        assert!(!command.concat().contains("${"), "{command:?}");
         let folder = self.setting.job.repository().join("canaries");
         let ran = self.setting.job.run(&command, &folder, &environment);
         let Some(of) = stage["propertyFile"].as_str() else {
@@ -200,7 +222,7 @@ fn a_good_version_is_promoted_when_it_is_approved() {
 fn a_bad_version_is_rolled_back_and_fails_the_pipeline() {
     let setting = Setting::of_failing(400);
     let done = Execution::of(&setting, ROLLOUT, None);
-    assert_eq!(done.ran(), ["Abort", "Judge", "Promoted", "Walk"]);
+    assert_eq!(done.ran(), ["Judge", "Promoted", "Walk"]);
     assert_eq!(done.stages["Walk"]["status"], FAILED_CONTINUE);
     assert_eq!(done.stages["Promoted"]["status"], TERMINAL);
     assert_eq!(
@@ -266,6 +288,102 @@ fn turns_roll_back_as_well() {
     assert_eq!(turns.last().unwrap(), "1", "{turns:?}");
     assert_eq!(setting.cluster.share(), "0%");
     assert!(!Execution::of(&setting, JUDGE, None).failed());
+}
+
+/// What becomes of a Job says nothing of the canary: whatever was there stays, and turns go on with it.
+#[test]
+fn a_job_that_fails_takes_nothing_back() {
+    let setting = Setting::of_failing(5);
+    setting.job.dies_when(setting.cluster.has("20%"));
+    let check = |share: &str| {
+        let done = Execution::of(&setting, ROLLOUT, Some("continue"));
+        assert_eq!(done.ran(), ["Judge", "Promoted", "Walk"]);
+        assert_eq!(done.stages["Walk"]["status"], FAILED_CONTINUE);
+        assert_eq!(done.stages["Promoted"]["status"], TERMINAL);
+        assert_eq!(setting.cluster.share(), share);
+    };
+    check("20%");
+    let turn = Execution::of(&setting, JUDGE, None);
+    assert_eq!(turn.stages["Turn"]["context"]["turn"], "4");
+    assert!(!Execution::of(&setting, ROLLOUT, Some("continue")).failed());
+    // Before its first turn, when what was there is promoted: that is no success of what is new.
+    setting.job.checkout("v3");
+    let real = coalmine().unwrap();
+    let real = real.display();
+    setting.job.replace_coalmine(&format!(
+        r#"case "$*" in *' run '*) exit 3 ;; esac; exec {real} "$@""#
+    ));
+    check("100%");
+}
+
+/// Meanwhile another revision waits, or somebody has promoted it: the judge was asked about neither.
+#[test]
+fn a_judgment_is_of_what_was_walked() {
+    let setting = Setting::of_failing(5);
+    let rollout = |words: &str| {
+        let words =
+            format!("coalmine rollout {words} reviews.yaml --wasm-plugin istio-system/coalmine");
+        let words: Vec<&str> = words.split(' ').collect();
+        let environment = [("COALMINE_PROMETHEUS".to_owned(), setting.prometheus())];
+        let folder = setting.job.repository().join("canaries");
+        setting.job.run(&words, &folder, &environment.into())
+    };
+    let check = |judgment, meanwhile: &dyn Fn(), (stage, status): (&str, &str), share: &str| {
+        let done = Execution::with(&setting, ROLLOUT, Some(judgment), meanwhile);
+        let other = ["Abort", "Continue"]
+            .into_iter()
+            .find(|name| *name != stage);
+        assert_eq!(done.stages[stage]["status"], status, "{judgment}");
+        assert_eq!(done.stages[other.unwrap()]["status"], SKIPPED, "{judgment}");
+        assert_eq!(setting.cluster.share(), share, "{judgment}");
+        done.failed()
+    };
+    let newer = |revision: &'static str| {
+        let setting = &setting;
+        move || {
+            setting.job.checkout(revision);
+            assert_eq!(rollout("run --until-approval").code, 4);
+        }
+    };
+    assert!(check(
+        "continue",
+        &newer("v3"),
+        ("Continue", FAILED_CONTINUE),
+        "20%"
+    ));
+    assert!(check("abort", &newer("v4"), ("Abort", SUCCEEDED), "20%"));
+    let promote = || assert_eq!(rollout("promote").code, 0);
+    assert!(!check("abort", &promote, ("Abort", SUCCEEDED), "100%"));
+}
+
+/// Turns go by what `status` ends with: one that fails begins nothing, and what is not in force yet goes on.
+#[test]
+fn turns_go_by_code_and_phase() {
+    let setting = Setting::of_failing(5);
+    let check = |code: i32, phase: &str, turn: Option<&str>| {
+        let says = format!("echo ROLLOUT_PHASE={phase}; echo ROLLOUT_REVISION=v1; exit {code}");
+        let steps = r#"[ "$*" = "rollout step reviews.yaml --wasm-plugin istio-system/coalmine --revision v1" ]; exit $((4 * ! $?))"#;
+        setting.job.replace_coalmine(&format!(
+            r#"case "$*" in *env) {says} ;; *json) echo '{{}}' ;; *step*) {steps} ;; esac"#
+        ));
+        let done = Execution::of(&setting, JUDGE, None);
+        let stage = &done.stages["Turn"];
+        assert_eq!(
+            stage["status"] == SUCCEEDED,
+            turn.is_some(),
+            "{code} {phase}"
+        );
+        if let Some(turn) = turn {
+            assert_eq!(stage["context"]["turn"], turn, "{code} {phase}");
+        }
+    };
+    check(0, "promoted", Some("none"));
+    check(1, "rolled-back", Some("none"));
+    check(4, "none", Some("none"));
+    check(4, "walking", Some("4"));
+    check(4, "rolled-back", Some("4"));
+    check(3, "", None);
+    check(2, "", None);
 }
 
 #[test]
