@@ -3,6 +3,9 @@
 //! The host allocates in the guest, and nearly always for the headers of one request, which are gone
 //! before the next ones come. So there is one place for them that nobody has to find or free; what
 //! does not fit there, or comes while it is taken, comes from the heap.
+//!
+//! So nothing that the SDK has for values that come back may be called: it would free them as a `Vec`,
+//! and the one place is none. `host.rs` calls the host itself, and takes them as [`Given`].
 
 use core::cell::{Cell, UnsafeCell};
 use core::mem::MaybeUninit;

@@ -2,7 +2,8 @@
 //! they reach, only imports that Envoy has.
 //!
 //! Every callback that a module exports is called for every request, whether it does anything or
-//! not; the proxy-wasm SDK exports all of them, and some of them the filter has of its own. And every proxy compiles every byte at every push.
+//! not; the proxy-wasm SDK exports all of them, and some of them the filter has of its own. And every
+//! proxy compiles every byte at every push.
 
 use anyhow::{Context, Result, bail};
 use walrus::{ExportId, ImportKind, Module, ModuleConfig, RawCustomSection};
@@ -59,8 +60,8 @@ const WASI: [&str; 2] = ["random_get", "clock_time_get"];
 /// The custom section that says which Coalmine the module is, as `coalmine module inspect` reads it.
 const SECTION: &str = "coalmine";
 
-/// The module with [`EXPORTS`] alone, ours instead of the SDK's, without what they do not reach, and with no custom section but
-/// [`SECTION`].
+/// The module with [`EXPORTS`] alone, ours instead of the SDK's, without what they do not reach, and with
+/// no custom section but [`SECTION`].
 ///
 /// # Errors
 /// An export of the table is missing, or an import is one that Envoy would refuse.

@@ -29,7 +29,7 @@ use tokio::time::{sleep, timeout};
 /// How long a turn waits for all addresses together: nobody's rollback waits longer for a chat.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The same where a rollout has ended, and no turn may follow.
+/// The same where the rollout has ended, and no turn may follow.
 const PATIENCE_AT_THE_END: Duration = Duration::from_secs(12);
 
 /// While a rollout is on, whoever was away is left alone for so long.
