@@ -3,12 +3,22 @@
 //! The ABI has no labels, so they are part of a metric's name, in the form that Istio's sidecars
 //! take apart for tags of their `extraStatTags`; a plain Envoy does the same with the `stats_tags`
 //! that the companion writes into its bootstrap.
+//!
+//! Envoy gives a metric a new number whenever it is made known, and forgets none before the VM ends. A
+//! VM sees many configurations, so it makes a metric known once and keeps the number for all of them.
 
 use crate::host::Host;
 use coalmine::metrics::{ENDS, EQUALS};
-use core::cell::Cell;
+use core::cell::{Cell, RefCell};
 use core::fmt;
 use proxy_wasm::types::MetricType;
+use xxhash_rust::xxh3::xxh3_64;
+
+thread_local! {
+    /// The metrics that this VM has made known: a digest of the name, and the host's number. It is looked
+    /// through once for each metric of a configuration, so an index would be no help.
+    static KNOWN: RefCell<Vec<(u64, u32)>> = const { RefCell::new(Vec::new()) };
+}
 
 /// A metric that may be unknown to the host yet: most combinations of labels never occur.
 #[derive(Debug, Default)]
@@ -55,12 +65,28 @@ impl Metric {
             State::Defined(id) => Some(id),
             State::Refused => None,
             State::Undefined => {
-                let id = host.define_metric(kind, &name());
+                let id = known(host, kind, &name());
                 self.0.set(id.map_or(State::Refused, State::Defined));
                 id
             }
         }
     }
+}
+
+/// The number of a metric. No two metrics of ours share a name, of whatever kind they are.
+fn known(host: &Host, kind: MetricType, name: &str) -> Option<u32> {
+    let digest = xxh3_64(name.as_bytes());
+    KNOWN.with(|known| {
+        let Ok(mut known) = known.try_borrow_mut() else {
+            return host.define_metric(kind, name);
+        };
+        if let Some((_, id)) = known.iter().find(|(other, _)| *other == digest) {
+            return Some(*id);
+        }
+        let id = host.define_metric(kind, name)?;
+        known.push((digest, id));
+        Some(id)
+    })
 }
 
 // === impl Label ===

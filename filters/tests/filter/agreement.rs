@@ -15,9 +15,6 @@ use std::collections::{BTreeMap, BTreeSet};
 /// How many requests each policy gets.
 const REQUESTS: usize = 4;
 
-/// A fresh host now and then: it remembers the metrics of every policy.
-const POLICIES_A_HOST: usize = 500;
-
 fn policies() -> usize {
     let wanted = std::env::var("COALMINE_POLICIES");
     wanted.map_or(2_000, |wanted| {
@@ -29,19 +26,13 @@ fn policies() -> usize {
 fn all_answers_agree() {
     let mut random = Random::new(4);
     let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
-    let mut policies = policies();
+    let policies = policies();
     let mut causes = BTreeSet::new();
-    let (tried, mut vm) = (policies, Vm::start());
-    while policies > 0 {
-        if policies.is_multiple_of(POLICIES_A_HOST) {
-            // The old one goes first: its end would be counted to the new one.
-            drop(vm);
-            vm = Vm::start();
-        }
-        policies -= 1;
+    let mut vm = Vm::start();
+    for _ in 0..policies {
         one_policy(&mut random, &mut vm, &mut reasons, &mut causes);
     }
-    println!("{tried} policies with {REQUESTS} requests each: {reasons:?}");
+    println!("{policies} policies with {REQUESTS} requests each: {reasons:?}");
     let seen: BTreeSet<&str> = reasons.keys().map(String::as_str).collect();
     let all = [
         "default",

@@ -73,3 +73,25 @@ fn a_counted_response_allocates_nothing() {
     let fields = fields.replace("true", r#"true, "slowerThan": ["250ms"]"#);
     check_with(&fields, &[(b"x-user-id", b"someone")], 0..=0);
 }
+
+/// Envoy forgets no metric that was made known before its VM ends, and has a new number for each.
+#[test]
+fn no_configuration_makes_a_metric_known_again() {
+    let config = |share: u32| {
+        canary(&format!(
+            r#""shares": {{"canary": "{share}%"}}, "evidence": {{}}, "unit": [{{"header": "x-user-id"}}],
+               "guard": {{"minRequests": 1}}, "pins": {{"header": "x-canary"}}"#
+        ))
+    };
+    let mut vm = Vm::start();
+    let mut known = Vec::new();
+    for share in [10, 20, 30] {
+        assert!(vm.configure(config(share)), "{:?}", vm.log());
+        // Who is drawn is another share's business; pins and who is nobody are counted alike.
+        vm.request(&reviews(&[(b"x-canary", b"canary")]));
+        vm.request(&reviews(&[]));
+        known.push(vm.host(|host| host.metrics.clone()));
+    }
+    assert!(known[0].len() >= 2, "{known:?}");
+    assert_eq!(known[0], known[2]);
+}

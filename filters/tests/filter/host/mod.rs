@@ -30,8 +30,9 @@ pub(crate) struct State {
     pub(crate) shared: BTreeMap<String, Vec<u8>>,
     /// The call of this name fails with this status.
     pub(crate) failing: Option<(&'static str, u32)>,
-    /// The names of the metrics, by their number.
-    metrics: Vec<String>,
+    /// The names of the metrics, by their number. They last as long as the memory of the filter, which
+    /// here is the thread's.
+    pub(crate) metrics: Vec<String>,
     /// What the filter did, in words.
     pub(crate) effects: Vec<String>,
     pub(crate) log: Vec<(LogLevel, String)>,
@@ -91,7 +92,13 @@ pub(crate) struct Vm {
 impl Vm {
     /// A VM whose plugin is not configured yet.
     pub(crate) fn start() -> Self {
-        STATE.take();
+        STATE.with_borrow_mut(|host| {
+            let metrics = std::mem::take(&mut host.metrics);
+            *host = State {
+                metrics,
+                ..State::default()
+            };
+        });
         coalmine_filter::register();
         exports::coalmine_proxy_on_context_create(ROOT, 0);
         assert!(exports::proxy_on_vm_start(ROOT, 0));
