@@ -87,7 +87,9 @@ impl Bench {
             }
             return Ok(ExitCode::SUCCESS);
         }
-        scenarios.retain(|scenario| self.wants(scenario));
+        let wanted = scenarios.iter().filter(|scenario| self.wants(scenario));
+        let bases: Vec<&str> = wanted.map(|scenario| scenario.base).collect();
+        scenarios.retain(|it| self.wants(it) || bases.contains(&it.id.as_str()));
         if scenarios.len() < 2 {
             bail!(
                 "no scenario is called anything like {}; `cargo xtask bench --list` shows them",
@@ -193,6 +195,7 @@ fn measure(
             Ok(Measured {
                 id: scenario.id.clone(),
                 title: scenario.title.clone(),
+                base: scenario.base,
                 instructions,
             })
         })

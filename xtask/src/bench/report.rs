@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::callgrind::COUNTED;
 use super::goals;
-use super::scenarios::{LUA_STABLE, NO_FILTER};
+use super::scenarios::LUA_STABLE;
 use super::weight::{Large, MANY_CANARIES, Memory, Weight};
 
 /// Everything that one run measured.
@@ -28,6 +28,8 @@ pub(super) struct Report {
 pub(super) struct Measured {
     pub(super) id: String,
     pub(super) title: String,
+    /// The same request without a filter.
+    pub(super) base: &'static str,
     /// Instructions per request of the whole process.
     pub(super) instructions: u64,
 }
@@ -68,13 +70,16 @@ struct Row<'r> {
 }
 
 impl Report {
-    /// Instructions of a scenario over those without a filter.
+    /// Instructions of a scenario over those of the same request without a filter.
     pub(super) fn over_no_filter(&self, id: &str) -> Option<i64> {
-        let of = |id: &str| {
-            let measured = self.measured.iter().find(|measured| measured.id == id)?;
-            i64::try_from(measured.instructions).ok()
-        };
-        Some(of(id)? - of(NO_FILTER)?)
+        let measured = self.scenario(id)?;
+        let base = self.scenario(measured.base)?;
+        let [all, without] = [measured, base].map(|it| i64::try_from(it.instructions));
+        Some(all.ok()? - without.ok()?)
+    }
+
+    fn scenario(&self, id: &str) -> Option<&Measured> {
+        self.measured.iter().find(|measured| measured.id == id)
     }
 
     /// Writes the JSON to target/bench.json.
@@ -83,9 +88,9 @@ impl Report {
     /// A filter that costs nothing was not there, or the file cannot be written.
     pub(super) fn write(&self) -> Result<()> {
         let rows = self.rows();
-        for row in rows.iter().filter(|row| row.id != NO_FILTER) {
+        for (row, measured) in rows.iter().zip(&self.measured) {
             ensure!(
-                row.over_no_filter > 0,
+                measured.is_base() || row.over_no_filter > 0,
                 "{} costs less than no filter: it was not measured",
                 row.id
             );
@@ -192,14 +197,11 @@ impl Report {
 
     fn rows(&self) -> Vec<Row<'_>> {
         let ratio = |part: f64, whole: f64| if whole > 0.0 { part / whole } else { 0.0 };
-        let base = self
-            .measured
-            .iter()
-            .find(|measured| measured.id == NO_FILTER);
-        let base = base.map_or(0.0, |base| base.instructions as f64);
         let lua = self.over_no_filter(LUA_STABLE);
         let rows = self.measured.iter().map(|measured| {
             let over_no_filter = self.over_no_filter(&measured.id).unwrap_or_default();
+            let base = self.scenario(measured.base);
+            let base = base.map_or(0.0, |base| base.instructions as f64);
             Row {
                 id: &measured.id,
                 title: &measured.title,
@@ -207,12 +209,19 @@ impl Report {
                 over_no_filter,
                 ratio_to_no_filter: rounded(ratio(measured.instructions as f64, base)),
                 ratio_to_lua: lua
-                    .filter(|_| measured.id != NO_FILTER)
+                    .filter(|_| !measured.is_base())
                     .map(|lua| rounded(ratio(over_no_filter as f64, lua as f64))),
                 goal: goals::of(self, &measured.id),
             }
         });
         rows.collect()
+    }
+}
+
+impl Measured {
+    /// Whether others are compared with it.
+    fn is_base(&self) -> bool {
+        self.base == self.id
     }
 }
 
@@ -239,6 +248,7 @@ pub(super) fn grouped(number: u64) -> String {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use super::super::scenarios::NO_FILTER;
     use super::*;
 
     /// A report of scenarios by their instructions.
@@ -250,6 +260,7 @@ pub(super) mod tests {
                 .map(|&(id, instructions)| Measured {
                     id: id.to_owned(),
                     title: id.to_owned(),
+                    base: NO_FILTER,
                     instructions,
                 })
                 .collect(),

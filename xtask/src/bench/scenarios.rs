@@ -9,8 +9,13 @@ use super::{policies, request, tokens};
 /// The policy in Lua.
 const LUA: &str = include_str!("policy.lua");
 
-/// What every other number is compared with.
+/// What every other number is compared with, where the request has nothing in it for us.
 pub(super) const NO_FILTER: &str = "no-filter";
+
+/// The same with what else a request brings along, which Envoy reads without a filter too.
+const NO_FILTER_WORD: &str = "no-filter-word";
+const NO_FILTER_TOKEN: &str = "no-filter-token";
+const NO_FILTER_BAGGAGE: &str = "no-filter-baggage";
 
 /// What users would run instead.
 pub(super) const LUA_STABLE: &str = "lua-stable";
@@ -30,12 +35,20 @@ pub(super) const LUA_CANARY: &str = "lua-canary";
 /// A pin without a signature, which one with a signature is held against.
 pub(super) const WORD_PIN: &str = "pin-word";
 
+/// The pin that is a word.
+const WORD: &str = "canary";
+
+/// The decision of an earlier hop, and something else.
+const BAGGAGE: &str = "tenant=acme,coalmine.bench.front=v2";
+
 /// One measurement.
 pub(super) struct Scenario {
     /// Its name on the command line and in the JSON.
     pub(super) id: String,
     /// What it is, for people.
     pub(super) title: String,
+    /// The same request without a filter: the scenario that this one is compared with.
+    pub(super) base: &'static str,
     /// Whether it belongs to the short form too.
     pub(super) short: bool,
     /// The Envoy.
@@ -64,10 +77,7 @@ pub(super) enum User {
 /// All scenarios, in the order of the table.
 pub(super) fn all(module: &Path) -> Vec<Scenario> {
     let coalmine = |config: String| bootstrap(Some(wasm(module, &config)), Vec::new());
-    let mut all = vec![Scenario {
-        short: true,
-        ..ordinary(NO_FILTER, "no filter", bootstrap(None, Vec::new()))
-    }];
+    let mut all = no_filter();
     all.push(ordinary(
         "empty",
         "coalmine, no canaries",
@@ -138,6 +148,32 @@ pub(super) fn all(module: &Path) -> Vec<Scenario> {
     all
 }
 
+/// Requests without a filter, which everything else is compared with.
+fn no_filter() -> Vec<Scenario> {
+    let scenario = |id, title| Scenario {
+        base: id,
+        ..ordinary(id, title, bootstrap(None, Vec::new()))
+    };
+    vec![
+        Scenario {
+            short: true,
+            ..scenario(NO_FILTER, "no filter")
+        },
+        Scenario {
+            pins: vec![WORD.to_owned()],
+            ..scenario(NO_FILTER_WORD, "no filter, a pin that is a word")
+        },
+        Scenario {
+            pins: tokens::valid(1),
+            ..scenario(NO_FILTER_TOKEN, "no filter, a signed pin")
+        },
+        Scenario {
+            baggage: Some(BAGGAGE),
+            ..scenario(NO_FILTER_BAGGAGE, "no filter, baggage")
+        },
+    ]
+}
+
 /// The real policy, whose decisions go on, or come from an earlier hop, or stand at the edge.
 fn travelling(coalmine: &impl Fn(String) -> String) -> Vec<Scenario> {
     let title = |what: &str| format!("coalmine, the real policy, {what}");
@@ -148,7 +184,8 @@ fn travelling(coalmine: &impl Fn(String) -> String) -> Vec<Scenario> {
             coalmine(policies::propagating()),
         ),
         Scenario {
-            baggage: Some("tenant=acme,coalmine.bench.front=v2"),
+            base: NO_FILTER_BAGGAGE,
+            baggage: Some(BAGGAGE),
             expected: "canary",
             ..ordinary(
                 "inherit",
@@ -173,6 +210,7 @@ fn ordinary(id: &str, title: &str, bootstrap: String) -> Scenario {
     Scenario {
         id: id.to_owned(),
         title: title.to_owned(),
+        base: NO_FILTER,
         short: false,
         bootstrap,
         user: User::Ordinary,
@@ -185,48 +223,53 @@ fn ordinary(id: &str, title: &str, bootstrap: String) -> Scenario {
 
 /// Pins with and without a signature. More tokens than the filter keeps are new to it each time.
 fn signed(coalmine: &impl Fn(String) -> String) -> Vec<Scenario> {
-    let scenario = |id: &str, title: &str, config: String, pins: Vec<String>, expected| Scenario {
-        pins,
+    let scenario = |id: &str, title: &str, config: String, pins: &[String], expected| Scenario {
+        base: if pins == [WORD] {
+            NO_FILTER_WORD
+        } else {
+            NO_FILTER_TOKEN
+        },
+        pins: pins.to_vec(),
         expected,
         ..ordinary(id, title, coalmine(config))
     };
     let plenty = policies::signed(1_000_000);
-    let word = vec!["canary".to_owned()];
+    let word = [WORD.to_owned()];
     let plain = policies::real(request::HOST);
     vec![
         scenario(
             WORD_PIN,
             "coalmine, a pin that is a word",
             plain,
-            word.clone(),
+            &word,
             "canary",
         ),
         scenario(
             "pin-word-refused",
             "coalmine, a word where a signature is required",
             plenty.clone(),
-            word,
+            &word,
             "stable",
         ),
         scenario(
             "pin-token-known",
             "coalmine, a signed pin that was verified before",
             plenty.clone(),
-            tokens::valid(1),
+            &tokens::valid(1),
             "canary",
         ),
         scenario(
             "pin-token-new",
             "coalmine, a signed pin that is new each time",
             plenty,
-            tokens::valid(200),
+            &tokens::valid(200),
             "canary",
         ),
         scenario(
             "pin-token-forged",
             "coalmine, a forged pin over the budget",
             policies::signed(1),
-            tokens::forged(),
+            &tokens::forged(),
             "stable",
         ),
     ]
@@ -238,6 +281,7 @@ fn drawn(ids: [&str; 2], title: &str, short: bool, bootstrap: &str) -> [Scenario
     [(stable, "stable"), (canary, "canary")].map(|(id, expected)| Scenario {
         id: id.to_owned(),
         title: format!("{title}: {expected}"),
+        base: NO_FILTER,
         short: short || id == LUA_STABLE,
         bootstrap: bootstrap.to_owned(),
         user: User::Drawn,
