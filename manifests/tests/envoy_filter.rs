@@ -89,6 +89,7 @@ fn istio_takes_every_example_with_every_option() {
             failure_policy: FailurePolicy::Closed,
             name: "other".to_owned(),
             namespace: "shop".to_owned(),
+            only_governed_hosts: true,
             ..local()
         },
     ];
@@ -96,7 +97,16 @@ fn istio_takes_every_example_with_every_option() {
     for example in examples::all() {
         let example = example.in_a_cluster();
         let (name, provenance) = (&example.name, &example.provenance);
+        let mut hosts = example
+            .canaries
+            .canaries
+            .iter()
+            .flat_map(|one| &one.spec.hosts);
+        let wildcard = hosts.any(|host| host.contains('*'));
         for options in &sets {
+            if options.only_governed_hosts && wildcard {
+                continue;
+            }
             let files = envoy_filter::render(&example.canaries, provenance, options).unwrap();
             let problems = schemas.problems(&documents(&files));
             assert!(problems.is_empty(), "{name}: {problems:#?}\n{options:?}");
@@ -286,6 +296,61 @@ fn routes_go_to_istios_clusters() {
             .count(),
         1
     );
+}
+
+#[test]
+fn governed_hosts_alone_enable_the_filter() {
+    let options = Options {
+        only_governed_hosts: true,
+        ..local()
+    };
+    let check = |hosts: &str, expected: Result<&[&str], &[&str]>| {
+        let rendered = render(&reviews(hosts, LABELS, ""), &options);
+        let files = match (rendered, expected) {
+            (Ok(files), Ok(_)) => files,
+            (Err(Error::Problems(found)), Err(expected)) => {
+                let found: Vec<&str> = found.iter().map(|problem| problem.code).collect();
+                return assert_eq!(found, expected, "{hosts}");
+            }
+            (rendered, _) => panic!("{hosts}: {rendered:?}"),
+        };
+        let patches = patches(&objects(&files), "coalmine");
+        let of = |kind| patches.iter().filter(move |patch| patch["applyTo"] == kind);
+        let disabled: Vec<&Value> = of("HTTP_FILTER")
+            .map(|patch| &patch["patch"]["value"]["disabled"])
+            .collect();
+        assert_eq!(disabled, [&json!(true), &json!(true)]);
+        let mut enabled = Vec::new();
+        for context in ["SIDECAR_OUTBOUND", "GATEWAY"] {
+            let hosts = of("VIRTUAL_HOST").filter(|patch| patch["match"]["context"] == context);
+            let hosts = hosts.map(|patch| {
+                let filter = &patch["patch"]["value"]["typed_per_filter_config"]["coalmine"];
+                let expected = json!({
+                    "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig",
+                    "is_optional": true,
+                    "config": {
+                        "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
+                    },
+                });
+                assert_eq!(*filter, expected);
+                let host = &patch["match"]["routeConfiguration"]["vhost"]["domainName"];
+                host.as_str().unwrap().to_owned()
+            });
+            enabled.push(hosts.collect::<Vec<String>>());
+        }
+        assert_eq!(enabled[0], expected.unwrap_or_default(), "{hosts}");
+        assert_eq!(enabled[0], enabled[1], "{hosts}");
+    };
+    check(
+        "[reviews, 'shop.example.com:8080', '::1']",
+        Ok(&[
+            "reviews.bookinfo.svc.cluster.local",
+            "shop.example.com",
+            "[::1]",
+        ]),
+    );
+    check("['*.example.com', a]", Err(&["host-is-a-wildcard"]));
+    check("['*']", Err(&["host-is-a-wildcard"]));
 }
 
 #[test]

@@ -57,6 +57,10 @@ const TARGETS: &[Target] = &[
     ("gateway-api", |example| gateway_api(example, false)),
     ("gateway-api-grpc", |example| gateway_api(example, true)),
     ("istio-envoyfilter", envoy_filter),
+    (
+        "istio-envoyfilter-governed",
+        envoy_filter_for_governed_hosts,
+    ),
     ("istio-envoyfilter-remote", envoy_filter_with_remote_code),
     ("istio-envoyfilter-routes", envoy_filter_with_routes),
     ("plugin", plugin),
@@ -150,6 +154,18 @@ fn envoy_filter_with_remote_code(example: &Example) -> Result<Vec<File>, Error> 
         sha256: DIGEST.to_owned(),
     };
     let options = envoy_filter::Options::new(code);
+    envoy_filter::render(&example.canaries, &example.provenance, &options)
+}
+
+fn envoy_filter_for_governed_hosts(example: &Example) -> Result<Vec<File>, Error> {
+    let mut hosts = example.canaries.canaries.iter();
+    if example.canaries.edge || hosts.any(|one| one.spec.hosts.iter().any(|it| it.contains('*'))) {
+        return Ok(Vec::new());
+    }
+    let options = envoy_filter::Options {
+        only_governed_hosts: true,
+        ..envoy_filter::Options::new(local())
+    };
     envoy_filter::render(&example.canaries, &example.provenance, &options)
 }
 

@@ -48,6 +48,9 @@ pub struct EnvoyFilterArgs {
     /// Make the routes and subsets as well, with no VirtualService; a canary's service needs its port
     #[arg(long)]
     pub routes: bool,
+    /// Let the filter work for the hosts that canaries govern alone; others then cost nothing
+    #[arg(long, conflicts_with = "edge")]
+    pub only_governed_hosts: bool,
     /// The EnvoyFilters' namespace; in the mesh's root namespace they are for the whole mesh
     #[arg(long, value_name = "NAMESPACE", default_value = "istio-system", value_parser = name)]
     pub namespace: String,
@@ -72,10 +75,17 @@ pub(super) fn render(args: &EnvoyFilterArgs) -> Result<Outcome, Failure> {
         selector: args.selector.iter().cloned().collect(),
         failure_policy: args.failure_policy.into(),
         routes: args.routes,
+        only_governed_hosts: args.only_governed_hosts,
         ..Options::new(Code::new(&module).map_err(Failure::refused)?)
     };
     let mut input = input::sound(&args.files)?;
     input.canaries.edge |= args.edge;
+    if args.only_governed_hosts && input.canaries.edge {
+        return Err(Failure::refused(
+            "an edge takes decisions out of the baggage of every request, whatever its host: leave out \
+             --only-governed-hosts",
+        ));
+    }
     let provenance = place::provenance(&input.sources);
     let files = envoy_filter::render(&input.canaries, &provenance, &options)
         .map_err(|error| refused(&error, &input))?;

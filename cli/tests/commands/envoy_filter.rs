@@ -81,6 +81,11 @@ fn options() {
     );
     check(&format!("{LOCAL} --name b"), "vm_id: b\n", false);
     check(
+        &format!("{LOCAL} --name b --only-governed-hosts"),
+        "typed_per_filter_config:\n          b:\n",
+        false,
+    );
+    check(
         &format!("{LOCAL} --selector a=b"),
         "workloadSelector:\n    labels:\n      a: b\n",
         false,
@@ -110,6 +115,16 @@ fn refused() {
     check("--module ftp://r/c", "oci://, https://, http:// or file://");
     check(&format!("{LOCAL} --selector a"), "LABEL=VALUE");
     check(&format!("{LOCAL} --name a_b"), "a name of a-z");
+    let governed = format!("{LOCAL} --only-governed-hosts");
+    check(
+        &format!("{governed} --edge"),
+        "cannot be used with '--edge'",
+    );
+    let wildcard = fs::read_to_string(data_folder().join("sound.yaml")).unwrap();
+    let wildcard = wildcard.replace("hosts: [reviews]", "hosts: ['*.example.com']");
+    let ran = coalmine_with(&format!("render istio-envoyfilter - {governed}"), &wildcard);
+    assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{ran}");
+    assert!(ran.stderr.contains("error[host-is-a-wildcard]"), "{ran}");
 }
 
 #[test]

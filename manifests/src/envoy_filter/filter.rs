@@ -9,7 +9,7 @@ use coalmine::config::Canaries;
 use serde::Serialize;
 use serde_saphyr::LitString;
 
-const WASM: &str = "envoy.extensions.filters.http.wasm.v3.Wasm";
+pub(super) const WASM: &str = "envoy.extensions.filters.http.wasm.v3.Wasm";
 
 /// What the agent puts in the filter's place if it cannot fetch the module.
 const RBAC: &str = "envoy.extensions.filters.http.rbac.v3.RBAC";
@@ -40,6 +40,8 @@ struct SubFilterMatch {
 #[derive(Serialize)]
 pub(super) struct HttpFilter<'c> {
     name: &'c str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disabled: Option<bool>,
     config_discovery: ExtensionConfigSource,
 }
 
@@ -143,6 +145,7 @@ fn before_router(context: Context, options: &Options) -> ConfigPatch<'_> {
     };
     let filter = HttpFilter {
         name: &options.name,
+        disabled: options.only_governed_hosts.then_some(true),
         config_discovery: ExtensionConfigSource {
             config_source: ConfigSource {
                 ads: Ads {},

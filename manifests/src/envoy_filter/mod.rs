@@ -2,7 +2,7 @@
 //!
 //! | object | what | one for |
 //! |---|---|---|
-//! | `EnvoyFilter` | the filter with its config, before the router | all canaries |
+//! | `EnvoyFilter` | the filter with its config, before the router, for all hosts or for those that are governed | all canaries |
 //! | `EnvoyFilter` | a route for each variant, before all others; for the default only where Istio has none but its own | each canary |
 //! | `DestinationRule` | a subset for each variant, which the routes go to | each canary |
 //!
@@ -14,6 +14,7 @@
 //! itself is unstable (envoyproxy/envoy#25052).
 
 mod filter;
+mod hosts;
 mod routes;
 
 use crate::envoy::FailurePolicy;
@@ -39,6 +40,8 @@ pub struct Options {
     pub failure_policy: FailurePolicy,
     /// Whether routes and subsets are made as well.
     pub routes: bool,
+    /// Whether the filter is only at work for hosts that a canary governs. An edge needs it for all.
+    pub only_governed_hosts: bool,
 }
 
 /// Where proxies have the module from.
@@ -113,13 +116,15 @@ enum PatchValue<'c> {
     Extension(Box<filter::TypedExtensionConfig<'c>>),
     Route(routes::Route<'c>),
     OtherCluster(routes::OtherCluster),
+    VirtualHost(hosts::VirtualHost<'c>),
 }
 
 /// Everything that is patched for these canaries, one object a file, by the files' names.
 ///
 /// # Errors
 /// [`Error::Problems`] if routes are wanted and a variant is told from the others by nothing that
-/// Istio knows, or the name of its cluster in Envoy cannot be known.
+/// Istio knows, or the name of its cluster in Envoy cannot be known; or if the filter shall be at work
+/// for governed hosts alone, and one is a wildcard.
 pub fn render(
     canaries: &Canaries,
     provenance: &Provenance,
@@ -131,7 +136,10 @@ pub fn render(
         .map(|canary| canary.full_name())
         .collect();
     let annotations = provenance.annotations(names.iter().map(String::as_str));
-    let patches = filter::patches(canaries, options)?;
+    let mut patches = filter::patches(canaries, options)?;
+    if options.only_governed_hosts {
+        patches.extend(hosts::patches(canaries, options)?);
+    }
     let mut files = vec![object(options.name.clone(), annotations, patches, options).file()?];
     if options.routes {
         files.extend(routes::routes(canaries, provenance, options)?);
@@ -170,6 +178,7 @@ impl Options {
             code,
             failure_policy: FailurePolicy::Reload,
             routes: false,
+            only_governed_hosts: false,
         }
     }
 }

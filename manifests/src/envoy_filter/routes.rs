@@ -13,6 +13,18 @@ pub(super) struct RouteConfigurationMatch {
     vhost: VirtualHostMatch,
 }
 
+impl RouteConfigurationMatch {
+    /// The virtual host that has this among its domains.
+    pub(super) fn of_domain(domain: String) -> Self {
+        Self {
+            vhost: VirtualHostMatch {
+                host: VirtualHost::DomainName(domain),
+                route: None,
+            },
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct VirtualHostMatch {
     #[serde(flatten)]
@@ -132,10 +144,7 @@ fn patches<'c>(
     };
     let mut patches = Vec::new();
     for host in route_hosts(canary) {
-        let host = match host.contains(':') {
-            true => format!("[{host}]"),
-            false => host,
-        };
+        let host = domain(host);
         let in_mesh = VirtualHost::Name(format!("{host}:{port}"));
         let at_gateway = VirtualHost::DomainName(host);
         for (name, variant) in &canary.spec.variants {
@@ -154,6 +163,14 @@ fn patches<'c>(
         }
     }
     patches
+}
+
+/// A host as a virtual host names it: an IPv6 address stands in brackets.
+pub(super) fn domain(host: String) -> String {
+    match host.contains(':') {
+        true => format!("[{host}]"),
+        false => host,
+    }
 }
 
 fn insert(context: Context, host: VirtualHost, route: Route<'_>) -> ConfigPatch<'_> {

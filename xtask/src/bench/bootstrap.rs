@@ -89,6 +89,12 @@ pub(super) fn wasm(module: &Path, config: &str) -> Value {
     })
 }
 
+/// A filter that works where a virtual host enables it, which the one here does not.
+pub(super) fn disabled(mut filter: Value) -> Value {
+    filter["disabled"] = json!(true);
+    filter
+}
+
 /// A Lua script as a filter.
 pub(super) fn lua(script: &str) -> Value {
     json!({

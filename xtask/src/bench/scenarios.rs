@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::bootstrap::{bootstrap, lua, route_on, wasm};
+use super::bootstrap::{bootstrap, disabled, lua, route_on, wasm};
 use super::weight::MANY_CANARIES;
 use super::{policies, request, tokens};
 
@@ -31,6 +31,9 @@ pub(super) const EVIDENCE_CANARY: &str = "evidence-canary";
 
 /// As [`LUA_STABLE`], for a request that the canary gets.
 pub(super) const LUA_CANARY: &str = "lua-canary";
+
+/// A filter that is not asked, which should cost nothing.
+pub(super) const DISABLED: &str = "out-of-scope-disabled";
 
 /// A pin without a signature, which one with a signature is held against.
 pub(super) const WORD_PIN: &str = "pin-word";
@@ -87,6 +90,12 @@ pub(super) fn all(module: &Path) -> Vec<Scenario> {
         "out-of-scope",
         "coalmine, a canary for another host",
         coalmine(policies::real("another.example.com")),
+    ));
+    let another = wasm(module, &policies::real("another.example.com"));
+    all.push(ordinary(
+        DISABLED,
+        "coalmine, disabled but for the hosts of canaries",
+        bootstrap(Some(disabled(another)), Vec::new()),
     ));
     let real = coalmine(policies::real(request::HOST));
     let title = "coalmine, the real policy";

@@ -72,6 +72,22 @@ impl Listeners {
     }
 }
 
+/// The virtual hosts of a proxy that enable the filter, by name.
+fn at_work(proxy: &Proxy) -> anyhow::Result<Vec<String>> {
+    let dump = proxy
+        .admin
+        .get("/config_dump?resource=dynamic_route_configs")?;
+    let dump: Value = serde_json::from_str(&dump)?;
+    let configs = dump["configs"].as_array().into_iter().flatten();
+    let hosts = configs
+        .filter_map(|config| config["route_config"]["virtual_hosts"].as_array())
+        .flatten();
+    let enabling = hosts.filter(|host| host["typed_per_filter_config"].get("coalmine").is_some());
+    Ok(enabling
+        .map(|host| host["name"].as_str().unwrap_or_default().to_owned())
+        .collect())
+}
+
 #[test]
 fn a_canary_by_patches_alone() {
     let mesh = setting::shared();
@@ -91,7 +107,7 @@ fn a_canary_by_patches_alone() {
 
     let service = format!("service: shop:{inside}");
     let file = workspace::module_path().display().to_string();
-    for address in [file.as_str(), module()] {
+    for (address, governed) in [(file.as_str(), false), (module(), true)] {
         let render = |share: &str| {
             let arguments = [
                 "render",
@@ -101,9 +117,12 @@ fn a_canary_by_patches_alone() {
                 "--module",
                 address,
             ];
-            let namespace = ["--namespace", NAMESPACE];
+            let mut more = vec!["--namespace", NAMESPACE];
+            if governed {
+                more.push("--only-governed-hosts");
+            }
             let canary = shop(NAMESPACE, share, &[&service]);
-            coalmine(&[&arguments[..], &namespace].concat(), &canary).unwrap()
+            coalmine(&[&arguments[..], &more].concat(), &canary).unwrap()
         };
         let objects = render("0%");
         let without = [&sidecar, &router].map(Listeners::of);
@@ -130,6 +149,14 @@ fn a_canary_by_patches_alone() {
                 &request.header("x-coalmine-variant", "canary"),
                 "shop/v1",
             );
+        }
+        for proxy in [&sidecar, &router] {
+            let at_work = at_work(proxy).unwrap();
+            let elsewhere = at_work
+                .iter()
+                .any(|host| !host.starts_with("shop.patched.svc"));
+            assert_eq!(at_work.is_empty(), !governed, "{at_work:?}");
+            assert!(!elsewhere, "{at_work:?}");
         }
         let before = [&sidecar, &router].map(Listeners::of);
         // The filter itself does replace the listeners that it is in, and those alone.
