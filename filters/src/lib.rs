@@ -19,11 +19,13 @@
 //! | `onward` | `baggage` on its way to the next hop, and `coalmine_baggage` |
 //! | `guards` | the guards: their metrics, their log lines, what workers tell each other |
 //! | `host` | the host's calls, none of which can panic |
+//! | `call` | which of them can fail, and what that means |
 //! | `given` | what the host's calls give back, and the memory that it comes in |
 //! | `host_log` | Envoy's log behind the `log` facade |
 //! | [`pairs`] | the wire form of headers, read in place |
 //! | [`entropy`] | random draws out of a pool |
 
+mod call;
 mod callbacks;
 mod counters;
 pub mod entropy;

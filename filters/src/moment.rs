@@ -1,6 +1,6 @@
 //! The time and the draws that a decision may ask for.
 
-use crate::host::Call;
+use crate::call::Call;
 use crate::plugin::Plugin;
 use coalmine::guard::Ticket;
 use coalmine::pin::Verifier;
