@@ -3,7 +3,8 @@
 //! The SDK exports these callbacks as well, and finds a boxed context for each of them in a hash map,
 //! which nearly no request needs. So these stand beside them as `coalmine_` and the ABI's name, which
 //! they take when the module is made (`xtask/src/module/shrink.rs`). What comes once, the
-//! context of a configuration and the configuration itself, goes to the SDK.
+//! context of a configuration and the configuration itself, goes to the SDK. A module in which they
+//! have not taken them knows no context of a configuration, and `root` refuses each there.
 
 use crate::given;
 use crate::stream::{self, Stream};
@@ -26,6 +27,7 @@ extern "C" fn coalmine_malloc(size: usize) -> *mut u8 {
 #[unsafe(no_mangle)]
 extern "C" fn coalmine_proxy_on_context_create(context: u32, parent: u32) {
     if parent == 0 {
+        WORKER.with(|worker| worker.add_root(context));
         proxy_on_context_create(context, parent);
     } else {
         WORKER.with(|worker| worker.create(context, parent));

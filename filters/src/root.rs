@@ -18,7 +18,6 @@ pub(crate) struct Root(u32);
 
 impl Root {
     pub(crate) fn new(context: u32) -> Self {
-        WORKER.with(|worker| worker.add_root(context));
         Self(context)
     }
 }
@@ -35,6 +34,13 @@ impl Context for Root {}
 impl RootContext for Root {
     /// False refuses: Envoy keeps the configuration that it has, and so does this context.
     fn on_configure(&mut self, size: usize) -> bool {
+        // Only our callbacks tell the worker of a context; with the SDK's the first request would panic.
+        if !WORKER.with(|worker| worker.is_root(self.0)) {
+            log::error!(
+                "this module is as it was linked: `cargo xtask module` makes the one for Envoy"
+            );
+            return false;
+        }
         let host = Host::default();
         let Some(canaries) = read(&host, size) else {
             return false;

@@ -23,3 +23,10 @@ pub fn target_dir() -> PathBuf {
 pub fn module_path() -> PathBuf {
     target_dir().join("coalmine.wasm")
 }
+
+/// The module as the linker leaves it, from which `cargo xtask module` makes the finished one:
+/// below `target/wasm/`.
+#[must_use]
+pub fn linked_module_path() -> PathBuf {
+    target_dir().join("wasm/wasm32-unknown-unknown/wasm/coalmine_module.wasm")
+}

@@ -3,7 +3,7 @@
 mod shrink;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
@@ -12,7 +12,6 @@ use coalmine_integration::workspace;
 
 use crate::setup;
 use crate::step::Step;
-use crate::toolchain;
 
 /// Build the WebAssembly module and write it, checked and shrunk, to target/coalmine.wasm
 #[derive(Args)]
@@ -53,19 +52,13 @@ pub(crate) fn build(step: &Step) -> Result<Sizes> {
     let mut command = toolchain.cargo(&["build", "--package", "coalmine-module"]);
     command.args(["--profile", "wasm"]);
     step.run(&mut command)?.required()?;
-    let linked = fs::read(linked_path()).context("cargo built no module")?;
+    let linked = fs::read(workspace::linked_module_path()).context("cargo built no module")?;
     let shipped = shrink::shrink(&linked)?;
     replace(&workspace::module_path(), &shipped)?;
     Ok(Sizes {
         linked: linked.len(),
         shipped: shipped.len(),
     })
-}
-
-/// Where cargo leaves the module.
-fn linked_path() -> PathBuf {
-    let profile = toolchain::target_dir().join(toolchain::TARGET).join("wasm");
-    profile.join("coalmine_module.wasm")
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> Result<()> {

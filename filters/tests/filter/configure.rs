@@ -36,6 +36,17 @@ fn a_good_one_is_put_in_force() {
 }
 
 #[test]
+fn a_module_that_was_not_finished_refuses_every_one() {
+    let vm = Vm::unfinished();
+    for configuration in [&*good(), "", &broken()] {
+        assert!(!vm.configure(configuration));
+        let expected =
+            "this module is as it was linked: `cargo xtask module` makes the one for Envoy";
+        assert_eq!(vm.log(), [said(Error, expected)]);
+    }
+}
+
+#[test]
 fn a_broken_one_is_refused_in_the_words_of_the_command_line() {
     let check = |configuration: &[u8], at_least: usize| {
         let vm = Vm::start();

@@ -2,11 +2,13 @@
 //!
 //! `docs/envoy.md` tells it to users.
 
+use std::path::Path;
+
 use coalmine_integration::client::Request;
 use coalmine_integration::discovery::Verdict;
-use coalmine_integration::stand;
+use coalmine_integration::{stand, workspace};
 use coalmine_manifests::File;
-use coalmine_manifests::envoy::{self as target, FailurePolicy};
+use coalmine_manifests::envoy::{self as target, FailurePolicy, Options};
 use coalmine_manifests::kubernetes::Provenance;
 
 use crate::setting::{Setting, read, shop, variant};
@@ -85,6 +87,21 @@ fn a_first_config_that_is_refused_is_a_filter_without_canaries() {
     }
 }
 
+/// A module in the folder of the options, or, if its path is absolute, where it is.
+fn in_folder(options: &Options, module: &str) -> String {
+    Path::new(&options.folder)
+        .join(module)
+        .display()
+        .to_string()
+}
+
+/// The module as it was before `cargo xtask module` finished it.
+fn linked() -> String {
+    let path = workspace::linked_module_path();
+    assert!(path.is_file(), "run `cargo xtask module`");
+    path.display().to_string()
+}
+
 #[test]
 fn without_a_good_module_envoy_does_not_start() {
     let check = |module: &str, policy: FailurePolicy, expected: &str| {
@@ -92,7 +109,7 @@ fn without_a_good_module_envoy_does_not_start() {
             read(CANARY),
             |options| {
                 options.failure_policy = policy;
-                options.module = format!("{}/{module}", options.folder);
+                options.module = in_folder(options, module);
             },
             |files, _| {
                 files.push(File {
@@ -112,6 +129,7 @@ fn without_a_good_module_envoy_does_not_start() {
             policy,
             "Unable to create Wasm plugin coalmine",
         );
+        check(&linked(), policy, "this module is as it was linked");
     }
 }
 
@@ -123,9 +141,9 @@ fn a_module_that_is_bad_later_changes_nothing() {
             |options| options.failure_policy = policy,
             |_, _| (),
         );
-        for module in ["none.wasm", "envoy.yaml"] {
+        for module in ["none.wasm", "envoy.yaml", &linked()] {
             let mut options = setting.stand.options().clone();
-            options.module = format!("{}/{module}", options.folder);
+            options.module = in_folder(&options, module);
             let file = target::plugin_resource(&setting.canaries, &Provenance::default(), &options)
                 .unwrap();
             let verdict = setting.stand.replace(&file).unwrap();

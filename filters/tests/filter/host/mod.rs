@@ -62,6 +62,7 @@ mod exports {
     unsafe extern "C" {
         pub(super) safe fn coalmine_malloc(size: usize) -> *mut u8;
         pub(super) safe fn coalmine_proxy_on_context_create(context: u32, parent: u32);
+        pub(super) safe fn proxy_on_context_create(context: u32, parent: u32);
         pub(super) safe fn proxy_on_vm_start(context: u32, size: usize) -> bool;
         pub(super) safe fn proxy_on_configure(context: u32, size: usize) -> bool;
         pub(super) safe fn coalmine_proxy_on_request_headers(
@@ -101,6 +102,15 @@ impl Vm {
         });
         coalmine_filter::register();
         exports::coalmine_proxy_on_context_create(ROOT, 0);
+        assert!(exports::proxy_on_vm_start(ROOT, 0));
+        Self { last_context: ROOT }
+    }
+
+    /// A VM of the module as the linker leaves it: the SDK's callbacks are called, and not the filter's.
+    pub(crate) fn unfinished() -> Self {
+        STATE.take();
+        coalmine_filter::register();
+        exports::proxy_on_context_create(ROOT, 0);
         assert!(exports::proxy_on_vm_start(ROOT, 0));
         Self { last_context: ROOT }
     }
