@@ -12,6 +12,7 @@ use coalmine::{Moment, Policy, Timestamp, decide};
 use coalmine_integration::client::{Request, Response};
 use coalmine_manifests::File;
 use coalmine_manifests::envoy::{self as target, Options};
+use serde_json::Value;
 
 use crate::random::{HOSTS, Random, VARIANTS, hostile};
 use crate::setting::{Setting, VARIANT_HEADER, read, shop, variant};
@@ -134,12 +135,28 @@ pub(crate) fn start(canaries: &str, change: impl FnOnce(&mut Vec<File>, &Options
 pub(crate) fn without_filter(files: &mut [File]) {
     let bootstrap = files.iter_mut().find(|file| file.name == target::BOOTSTRAP);
     let bootstrap = &mut bootstrap.unwrap().contents;
-    let mut tree: serde_json::Value = serde_saphyr::from_str(bootstrap).unwrap();
-    let filters = &mut tree["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
-        ["http_filters"];
-    let ours = filters.as_array_mut().unwrap().remove(0);
-    assert_eq!(ours["name"], target::FILTER);
+    let mut tree: Value = serde_saphyr::from_str(bootstrap).unwrap();
+    without_filter_of(&mut tree["static_resources"]["listeners"][0]);
     *bootstrap = tree.to_string();
+}
+
+/// What takes the requests of a listener.
+pub(crate) fn manager_of(listener: &mut Value) -> &mut Value {
+    &mut listener["filter_chains"][0]["filters"][0]["typed_config"]
+}
+
+/// Takes the filter out of a listener.
+pub(crate) fn without_filter_of(listener: &mut Value) {
+    let manager = manager_of(listener);
+    let filters = manager["http_filters"].as_array_mut().unwrap();
+    assert_eq!(filters.remove(0)["name"], target::FILTER);
+}
+
+/// What Envoy tells of its virtual machines: how many there are, and what has failed in them.
+pub(crate) fn machines(setting: &Setting) -> BTreeMap<String, u64> {
+    let mut stats = setting.stand.envoy.admin().stats().unwrap();
+    stats.retain(|name, _| name.contains("wasm") && !name.contains("wasmcustom"));
+    stats
 }
 
 pub(crate) fn number(variable: &str) -> Option<u64> {
@@ -163,15 +180,6 @@ fn hostile_requests_are_decided_and_harm_nobody() {
     let plain = start(&both, |files, _| without_filter(files));
     let policy = Policy::compile(&ours.canaries);
     let (client, plain_client) = (ours.client(), plain.client());
-    let machines = |setting: &Setting| {
-        let stats = setting.stand.envoy.admin().stats().unwrap();
-        let of_machines =
-            |(name, _): &(String, u64)| name.contains("wasm") && !name.contains("wasmcustom");
-        stats
-            .into_iter()
-            .filter(of_machines)
-            .collect::<BTreeMap<_, _>>()
-    };
     let before = machines(&ours);
     assert!(
         before["wasm.envoy.wasm.runtime.v8.active"] > 0,

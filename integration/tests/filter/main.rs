@@ -42,3 +42,4 @@ mod travel;
 mod uploads;
 mod watched;
 mod websocket;
+mod wire;
