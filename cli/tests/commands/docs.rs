@@ -19,6 +19,7 @@ fn pages() -> Vec<(PathBuf, String)> {
         "ARCHITECTURE.md",
         "CONTRIBUTING.md",
         "examples/README.md",
+        "filters/COST.md",
     ];
     let all = others
         .map(|name| root().join(name))
