@@ -100,19 +100,97 @@ fn the_picture_is_true() {
     }
 }
 
+/// What a link of GitHub's names a heading by.
+fn anchor(heading: &str) -> String {
+    let kept = heading.chars().filter_map(|c| match c {
+        ' ' => Some('-'),
+        c if c.is_alphanumeric() || "-_".contains(c) => Some(c.to_ascii_lowercase()),
+        _ => None,
+    });
+    kept.collect()
+}
+
+fn anchors(page: &str) -> Vec<String> {
+    let outside = page.split("```").step_by(2);
+    let lines = outside.flat_map(str::lines);
+    let headings = lines.filter(|line| line.starts_with('#'));
+    headings
+        .map(|line| anchor(line.trim_start_matches('#').trim()))
+        .collect()
+}
+
 #[test]
 fn links_lead_somewhere() {
+    let mut headings = 0;
     for (path, text) in pages() {
         for target in text.split("](").skip(1) {
             let target = target.split(')').next().unwrap();
-            let file = target.split('#').next().unwrap();
-            if file.is_empty() || file.starts_with("http") {
+            if target.starts_with("http") {
                 continue;
             }
-            let there = path.parent().unwrap().join(file);
+            let (file, heading) = target.split_once('#').unwrap_or((target, ""));
+            let there = match file {
+                "" => path.clone(),
+                file => path.parent().unwrap().join(file),
+            };
             assert!(there.exists(), "{}: {target}", path.display());
+            if heading.is_empty() {
+                continue;
+            }
+            let known = anchors(&fs::read_to_string(there).unwrap());
+            assert!(
+                known.iter().any(|known| known == heading),
+                "{}: {target}",
+                path.display()
+            );
+            headings += 1;
         }
     }
+    assert!(headings > 5, "only {headings} links to headings");
+}
+
+/// The names in backticks that rows of a table begin with.
+fn rows(text: &str) -> Vec<String> {
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| `"));
+    let firsts = rows.filter_map(|row| row.split(" |").next());
+    let names = firsts.flat_map(|first| first.split(", "));
+    names
+        .map(|name| name.trim_matches(['`', '/']).to_owned())
+        .collect()
+}
+
+/// The map in ARCHITECTURE.md has every package and every module of `src/`, and nothing that is not there.
+#[test]
+fn the_map_is_whole() {
+    let page = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let map = page.split("## ").find(|part| part.starts_with("Map\n"));
+    let (folders, modules) = map.unwrap().split_once("Inside `src/`").unwrap();
+
+    let folders = rows(folders);
+    for folder in &folders {
+        assert!(root().join(folder).is_dir(), "there is no {folder}/");
+    }
+    let workspace = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let members = workspace.split_once("members = [").unwrap().1;
+    let members = members.split(']').next().unwrap().split(", ");
+    for member in members.map(|member| member.trim_matches('"')) {
+        let folder = if member == "." { "src" } else { member };
+        assert!(
+            folders.iter().any(|known| known == folder),
+            "{member} is not on the map"
+        );
+    }
+
+    let library = fs::read_to_string(root().join("src/lib.rs")).unwrap();
+    let declared = library.lines().filter_map(|line| {
+        let name = line.trim_start_matches("pub ").strip_prefix("mod ")?;
+        name.strip_suffix(';').map(str::to_owned)
+    });
+    let mut declared: Vec<String> = declared.collect();
+    let mut modules = rows(modules);
+    declared.sort();
+    modules.sort();
+    assert_eq!(declared, modules);
 }
 
 /// A promise about a failure names the test that keeps it, and that test is there.
