@@ -22,12 +22,10 @@ mod pages;
 mod pin;
 mod rendering;
 mod rollout;
-mod rollout_clock;
-mod rollout_git;
-mod rollout_notify;
-mod rollout_page;
 mod run;
 mod schema;
+#[path = "../../../tests/server/mod.rs"]
+mod server;
 mod shell;
 mod simulate;
 mod status;

@@ -3,6 +3,7 @@
 //! `integration/istio` rolls out through.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -10,13 +11,13 @@ use coalmine_integration::swap;
 use coalmine_manifests::envoy::{plugin_config, with_plugin_config};
 use serde_json::{Value, json};
 
-use crate::server::{Asked, Server};
+use crate::server::{Answer, Asked, serve};
 
 pub(crate) const PLUGIN: &str =
     "/apis/extensions.istio.io/v1alpha1/namespaces/istio-system/wasmplugins/coalmine";
 
 pub(crate) struct Cluster {
-    server: Server,
+    address: SocketAddr,
     object: Arc<Mutex<Value>>,
 }
 
@@ -26,11 +27,11 @@ impl Cluster {
         plugin["metadata"]["resourceVersion"] = "1".into();
         let object = Arc::new(Mutex::new(plugin));
         let kept = Arc::clone(&object);
-        let server = Server::start(move |asked| {
-            let mut object = kept.lock().unwrap();
-            answer(&mut object, &asked, &envoy)
+        let address = serve(move |asked| {
+            let (status, body) = answer(&mut kept.lock().unwrap(), asked, &envoy);
+            Answer::json(status, body)
         });
-        Self { server, object }
+        Self { address, object }
     }
 
     /// Writes a kubeconfig for it.
@@ -40,7 +41,7 @@ impl Cluster {
             "kind": "Config",
             "current-context": "here",
             "contexts": [{"name": "here", "context": {"cluster": "here", "user": "runner"}}],
-            "clusters": [{"name": "here", "cluster": {"server": format!("http://{}", self.server.address)}}],
+            "clusters": [{"name": "here", "cluster": {"server": format!("http://{}", self.address)}}],
             "users": [{"name": "runner", "user": {}}],
         });
         fs::write(path, config.to_string()).unwrap();
@@ -71,7 +72,7 @@ fn answer(object: &mut Value, asked: &Asked, envoy: &Path) -> (u16, Value) {
         });
         (code, status)
     };
-    if asked.path != PLUGIN {
+    if asked.path() != PLUGIN {
         return status(404, "there is one plugin");
     }
     match asked.method.as_str() {

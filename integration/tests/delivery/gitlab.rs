@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Map, Value, json};
 
 use crate::expression::holds;
 use crate::github::yaml;
-use crate::server::Server;
+use crate::server::{Answer, serve};
 use crate::setting::{Ran, Setting, delivered};
 
 /// How the runner begins a script: in a shell without `pipefail` it does without.
@@ -79,7 +80,7 @@ pub(crate) fn extended(jobs: &Value, name: &str) -> Map<String, Value> {
 
 /// GitLab's API, as far as notes go: merge request 17 is what the commit came from.
 struct Notes {
-    server: Server,
+    address: SocketAddr,
     notes: Arc<Mutex<Vec<(String, String)>>>,
 }
 
@@ -87,25 +88,27 @@ impl Notes {
     fn start() -> Self {
         let notes = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&notes);
-        let server = Server::start(move |asked| {
+        let address = serve(move |asked| {
             if asked.header("private-token") != TOKEN {
-                return (401, json!({"message": "401 Unauthorized"}));
+                return Answer::json(401, json!({"message": "401 Unauthorized"}));
             }
-            match (asked.method.as_str(), asked.path.as_str()) {
-                ("GET", "/api/v4/projects/7/repository/commits/abc/merge_requests") => (
-                    200,
-                    json!([{"id": 901, "iid": 17, "project_id": 7, "title": "v2"}]),
-                ),
+            match (asked.method.as_str(), asked.path()) {
+                ("GET", "/api/v4/projects/7/repository/commits/abc/merge_requests") => {
+                    Answer::json(
+                        200,
+                        json!([{"id": 901, "iid": 17, "project_id": 7, "title": "v2"}]),
+                    )
+                }
                 ("POST", path) if path.ends_with("/notes") => {
                     let body = asked.body.strip_prefix("body=").unwrap();
                     let note = (path.to_owned(), decoded(body));
                     kept.lock().unwrap().push(note);
-                    (201, json!({"id": 1}))
+                    Answer::json(201, json!({"id": 1}))
                 }
-                _ => (404, json!({"message": "404 Not Found"})),
+                _ => Answer::json(404, json!({"message": "404 Not Found"})),
             }
         });
-        Self { server, notes }
+        Self { address, notes }
     }
 
     /// The last note, which is of this merge request.
@@ -155,7 +158,7 @@ struct Pipeline<'s> {
 
 impl<'s> Pipeline<'s> {
     fn new(setting: &'s Setting, notes: &Notes, source: &str, shell: &'static str) -> Self {
-        let api = format!("http://{}/api/v4", notes.server.address);
+        let api = format!("http://{}/api/v4", notes.address);
         let variables = [
             ("CI_API_V4_URL", api.as_str()),
             ("CI_COMMIT_BRANCH", "main"),

@@ -5,7 +5,6 @@
 //! |---|---|
 //! | `setting` | a service that is rolled out, users who ask it, and what a job finds |
 //! | `cluster` | an API server with the plugin, whose config Envoy gets |
-//! | `server` | what answers HTTP for it, and for GitLab's API |
 //! | `expression` | conditions, as far as the files have them |
 //! | `github`, `gitlab`, `spinnaker` | a runner of each, and what becomes of versions under it |
 //! | `arguments` | what the inputs of the action for GitHub become |
@@ -18,6 +17,7 @@ mod expression;
 mod github;
 mod gitlab;
 mod page;
+#[path = "../../../tests/server/mod.rs"]
 mod server;
 mod setting;
 mod shape;

@@ -4,5 +4,7 @@
 mod anyway;
 mod killed;
 mod mesh;
+#[path = "../../../tests/server/mod.rs"]
+mod server;
 mod setting;
 mod walks;

@@ -6,8 +6,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,6 +18,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::anyway::counts;
+use crate::server::{Answer, serve};
 use crate::setting::{Ran, read};
 
 /// How long something may take that a reading shows.
@@ -151,36 +151,20 @@ impl Counted {
 
 /// A proxy that has counted for a long time, and goes on; it takes so long to tell.
 fn proxy(counted: Vec<Counted>, slow: Duration) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
     let begun = Instant::now();
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            let millis = 3_600_000 + u64::try_from(begun.elapsed().as_millis()).unwrap();
-            let mut page = "# TYPE istio_requests_total counter\n".to_owned();
-            for series in &counted {
-                write!(page, "{}", series.line(series.rate * millis / 1000)).unwrap();
-            }
-            // Others ask meanwhile, and who asks may go away.
-            thread::spawn(move || answer(&mut stream.unwrap(), &page, slow));
+    serve(move |_| {
+        let millis = 3_600_000 + u64::try_from(begun.elapsed().as_millis()).unwrap();
+        let mut body = "# TYPE istio_requests_total counter\n".to_owned();
+        for series in &counted {
+            write!(body, "{}", series.line(series.rate * millis / 1000)).unwrap();
         }
-    });
-    address
-}
-
-fn answer(stream: &mut TcpStream, page: &str, slow: Duration) -> std::io::Result<()> {
-    let mut reader = BufReader::new(stream.try_clone()?);
-    let mut line = String::new();
-    while reader.read_line(&mut line)? > 2 {
-        line.clear();
-    }
-    thread::sleep(slow);
-    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/plain; version=0.0.4\r\nconnection: close";
-    write!(
-        stream,
-        "{head}\r\ncontent-length: {}\r\n\r\n{page}",
-        page.len()
-    )
+        thread::sleep(slow);
+        Answer::Page {
+            status: 200,
+            content_type: "text/plain; version=0.0.4",
+            body,
+        }
+    })
 }
 
 /// A rollout that asks a Prometheus which reads such proxies.

@@ -1,11 +1,29 @@
 //! Control planes that do not answer, or not everything: what is said, what leads further, and what is
 //! shown all the same.
 
-use super::fake::{Answers, serve};
 use super::proxies::{PLUGIN_CONFIG, RESOURCE};
-use crate::run::{command, run};
+use crate::run::{coalmine, command, run};
+use crate::server::{Answer, nobody, serve};
 use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// What a server says to a path with its query: a status and a body, and with the status 0 it hangs up;
+/// none for 404.
+type Answers = dyn Fn(&str) -> Option<(u16, String)> + Send + Sync;
+
+/// The address of a server that says so.
+fn url(answers: Arc<Answers>) -> String {
+    let address = serve(move |asked| match answers(&asked.target) {
+        Some((0, _)) => Answer::HangUp,
+        Some((status, body)) => Answer::json(status, body),
+        None => Answer::json(
+            404,
+            json!({"kind": "Status", "status": "Failure", "message": "not found", "code": 404}),
+        ),
+    });
+    format!("http://{address}")
+}
 
 /// The API server's answers: a plugin, and what is said of istiod's pods and of forwarded ports.
 fn cluster(pods: (u16, Value), forwarded: u16) -> Arc<Answers> {
@@ -73,18 +91,23 @@ fn istiod(proxies: &'static [&'static str]) -> impl Fn(&str) -> Option<(u16, Str
     }
 }
 
-/// What is printed for programs.
-fn status(api_server: &Arc<Answers>, istiods: &[String]) -> Value {
-    let folder = tempfile::tempdir().unwrap();
-    let kubeconfig = folder.path().join("kubeconfig");
-    let server = format!("http://{}", serve(Arc::clone(api_server)));
+/// Writes one for an API server, and says where.
+fn kubeconfig(folder: &Path, server: &str) -> PathBuf {
     let text = json!({
         "apiVersion": "v1", "kind": "Config", "current-context": "c",
         "clusters": [{"name": "c", "cluster": {"server": server}}],
         "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
         "users": [{"name": "u", "user": {}}],
     });
-    std::fs::write(&kubeconfig, text.to_string()).unwrap();
+    let path = folder.join("kubeconfig");
+    std::fs::write(&path, text.to_string()).unwrap();
+    path
+}
+
+/// What is printed for programs.
+fn status(api_server: &Arc<Answers>, istiods: &[String]) -> Value {
+    let folder = tempfile::tempdir().unwrap();
+    let kubeconfig = kubeconfig(folder.path(), &url(Arc::clone(api_server)));
     let mut asking = command();
     asking.args(["status", "-o", "json", "--kubeconfig"]);
     asking.arg(&kubeconfig);
@@ -112,12 +135,6 @@ fn states(status: &Value) -> Vec<String> {
         .collect()
 }
 
-/// Nobody listens at the port of a listener that is gone.
-fn nobody() -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    format!("http://{}", listener.local_addr().unwrap())
-}
-
 /// Each question that one istiod does not answer, by itself.
 #[test]
 fn one_question_keeps_no_other_back() {
@@ -135,8 +152,7 @@ fn one_question_keeps_no_other_back() {
                 (true, None) => Some((0, String::new())),
             }
         });
-        let url = format!("http://{}", serve(answers));
-        let status = status(&cluster(pods(&[]), 500), &[url]);
+        let status = status(&cluster(pods(&[]), 500), &[url(answers)]);
         assert_eq!(states(&status), expected, "{paths:?}");
         let silences = silences(&status);
         assert_eq!(
@@ -216,8 +232,8 @@ fn one_question_keeps_no_other_back() {
 #[test]
 fn others_are_shown_all_the_same() {
     let api_server = cluster(pods(&[]), 500);
-    let one = format!("http://{}", serve(Arc::new(istiod(&["a.x"]))));
-    let other = format!("http://{}", serve(Arc::new(istiod(&["b.x"]))));
+    let one = url(Arc::new(istiod(&["a.x"])));
+    let other = url(Arc::new(istiod(&["b.x"])));
     let (first, second) = (nobody(), nobody());
     let both = status(&api_server, &[one.clone(), other]);
     assert_eq!(states(&both), ["a.x synced", "b.x synced"]);
@@ -289,8 +305,9 @@ fn help_leads_somewhere() {
         ["cannot be reached", forward, ""],
     );
     let answers = |status: u16, body: &'static str| {
-        let answers = move |_: &str| Some((status, body.to_owned()));
-        Some(format!("http://{}", serve(Arc::new(answers))))
+        Some(url(Arc::new(move |_: &str| {
+            Some((status, body.to_owned()))
+        })))
     };
     check(
         none(),
@@ -309,5 +326,47 @@ fn help_leads_somewhere() {
         500,
         answers(200, "<html>"),
         ["something else than JSON", "istiod's port 15014", forward],
+    );
+}
+
+/// What cannot be asked at all.
+#[test]
+fn no_cluster() {
+    let check = |arguments: &str, code: i32, needed: &str| {
+        let ran = coalmine(arguments);
+        assert_eq!((ran.code, ran.stdout.as_str()), (code, ""), "{ran}");
+        assert!(ran.stderr.contains(needed), "{ran}");
+    };
+    check(
+        "status --kubeconfig nowhere.yaml",
+        3,
+        "cannot use the kubeconfig: ",
+    );
+    check(
+        "status --istiod 127.0.0.1:15014",
+        2,
+        "http://127.0.0.1:15014",
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let kubeconfig = kubeconfig(folder.path(), &nobody());
+    let mut asking = command();
+    asking.arg("status").arg("--kubeconfig").arg(&kubeconfig);
+    let ran = run(&mut asking, "");
+    assert_eq!((ran.code, ran.stdout.as_str()), (3, ""), "{ran}");
+    assert!(
+        ran.stderr.contains("cannot reach the API server: "),
+        "{ran}"
+    );
+    let mut asking = command();
+    asking
+        .arg("status")
+        .arg("--kubeconfig")
+        .arg(&kubeconfig)
+        .args(["--context", "other"]);
+    let ran = run(&mut asking, "");
+    assert_eq!(ran.code, 3, "{ran}");
+    assert!(
+        ran.stderr.contains("other") && ran.stderr.contains("--context"),
+        "{ran}"
     );
 }

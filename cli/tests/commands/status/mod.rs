@@ -4,10 +4,9 @@
 mod asked;
 mod beside;
 mod codes;
-mod fake;
 mod proxies;
 
-use crate::run::{coalmine, coalmine_with, command, run};
+use crate::run::coalmine_with;
 use coalmine::{Timestamp, yaml};
 use coalmine_cli::status::cluster::{Cluster, Unread, Why};
 use coalmine_cli::status::report::{Severity, Status};
@@ -337,59 +336,5 @@ fn what_could_be_read_somewhere() {
     check(
         forbidden(&["a"]),
         "you may list pods only in a, so what is said here lacks every other Pod",
-    );
-}
-
-/// What cannot be asked at all.
-#[test]
-fn no_cluster() {
-    let check = |arguments: &str, code: i32, needed: &str| {
-        let ran = coalmine(arguments);
-        assert_eq!((ran.code, ran.stdout.as_str()), (code, ""), "{ran}");
-        assert!(ran.stderr.contains(needed), "{ran}");
-    };
-    check(
-        "status --kubeconfig nowhere.yaml",
-        3,
-        "cannot use the kubeconfig: ",
-    );
-    check(
-        "status --istiod 127.0.0.1:15014",
-        2,
-        "http://127.0.0.1:15014",
-    );
-    let folder = tempfile::tempdir().unwrap();
-    let kubeconfig = folder.path().join("kubeconfig");
-    // Nobody listens at a port of a listener that is gone.
-    let port = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
-    let text = format!(
-        "{{apiVersion: v1, kind: Config, current-context: c,
-        clusters: [{{name: c, cluster: {{server: 'http://127.0.0.1:{port}'}}}}],
-        contexts: [{{name: c, context: {{cluster: c, user: u}}}}], users: [{{name: u, user: {{}}}}]}}"
-    );
-    std::fs::write(&kubeconfig, text).unwrap();
-    let mut asking = command();
-    asking.arg("status").arg("--kubeconfig").arg(&kubeconfig);
-    let ran = run(&mut asking, "");
-    assert_eq!((ran.code, ran.stdout.as_str()), (3, ""), "{ran}");
-    assert!(
-        ran.stderr.contains("cannot reach the API server: "),
-        "{ran}"
-    );
-    let mut asking = command();
-    asking
-        .arg("status")
-        .arg("--kubeconfig")
-        .arg(&kubeconfig)
-        .args(["--context", "other"]);
-    let ran = run(&mut asking, "");
-    assert_eq!(ran.code, 3, "{ran}");
-    assert!(
-        ran.stderr.contains("other") && ran.stderr.contains("--context"),
-        "{ran}"
     );
 }

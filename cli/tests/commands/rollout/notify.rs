@@ -1,56 +1,51 @@
 //! Who is told of decisions by `--notify`: over HTTP, by a server that is up, away, deaf, or says no.
 
-use crate::rollout::{AWAY, Folder};
+use super::folder::{AWAY, Folder};
+use crate::server::{Answer, Asked, serve};
 use serde_json::Value;
-use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-/// What is kept waiting for an answer.
+/// Who asks is kept waiting for an answer.
 const DEAF: u16 = 0;
 
-/// What was posted.
-#[derive(Clone, Debug)]
-struct Posted {
-    path: String,
-    content_type: String,
-    body: Value,
-}
-
 /// A server that answers every request with one status, and keeps what it was sent.
-pub(crate) struct Receiver {
-    pub(crate) port: u16,
+pub(super) struct Receiver {
+    pub(super) port: u16,
     status: Arc<AtomicU16>,
-    posted: Arc<Mutex<Vec<Posted>>>,
+    /// What was posted and taken.
+    posted: Arc<Mutex<Vec<Asked>>>,
     /// The paths of all requests, whatever was answered.
     asked: Arc<Mutex<Vec<String>>>,
 }
 
 impl Receiver {
-    pub(crate) fn new() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let receiver = Self {
-            port: listener.local_addr().unwrap().port(),
-            status: Arc::new(AtomicU16::new(200)),
-            posted: Arc::default(),
-            asked: Arc::default(),
-        };
-        let (status, posted) = (Arc::clone(&receiver.status), Arc::clone(&receiver.posted));
-        let asked = Arc::clone(&receiver.asked);
-        std::thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                let (status, posted) = (status.load(Ordering::SeqCst), Arc::clone(&posted));
-                let asked = Arc::clone(&asked);
-                std::thread::spawn(move || answer(stream, status, &posted, &asked));
+    pub(super) fn new() -> Self {
+        let status = Arc::new(AtomicU16::new(200));
+        let posted: Arc<Mutex<Vec<Asked>>> = Arc::default();
+        let asked: Arc<Mutex<Vec<String>>> = Arc::default();
+        let (answers, taken, paths) = (status.clone(), posted.clone(), asked.clone());
+        let address = serve(move |asked| {
+            paths.lock().unwrap().push(asked.target.clone());
+            let status = answers.load(Ordering::SeqCst);
+            if status == DEAF {
+                return Answer::Silence;
             }
+            if status < 300 {
+                taken.lock().unwrap().push(asked.clone());
+            }
+            Answer::json(status, "")
         });
-        receiver
+        Self {
+            port: address.port(),
+            status,
+            posted,
+            asked,
+        }
     }
 
-    pub(crate) fn answers(&self, status: u16) {
+    pub(super) fn answers(&self, status: u16) {
         self.status.store(status, Ordering::SeqCst);
     }
 
@@ -60,68 +55,27 @@ impl Receiver {
     }
 
     /// The kinds of decisions that came since the last call, in their order.
-    pub(crate) fn kinds(&self) -> Vec<String> {
+    pub(super) fn kinds(&self) -> Vec<String> {
         let posted = std::mem::take(&mut *self.posted.lock().unwrap());
-        posted
-            .iter()
-            .map(|posted| kind(posted).to_owned())
-            .collect()
+        posted.iter().map(kind).collect()
     }
+}
+
+fn body(posted: &Asked) -> Value {
+    serde_json::from_str(&posted.body).unwrap()
 }
 
 /// The decision that was posted, in either form.
-fn kind(posted: &Posted) -> &str {
-    let text = match posted.content_type.starts_with("application/cloudevents") {
-        true => &posted.body["data"]["kind"],
-        false => &posted.body["text"],
+fn kind(posted: &Asked) -> String {
+    let body = body(posted);
+    let text = match posted.header("content-type") {
+        kind if kind.starts_with("application/cloudevents") => &body["data"]["kind"],
+        _ => &body["text"],
     };
-    let text = text.as_str().unwrap();
     // The word before the colon of the first line.
-    let first = text.lines().next().unwrap();
+    let first = text.as_str().unwrap().lines().next().unwrap();
     let before = first.split(':').next().unwrap();
-    before.rsplit(' ').next().unwrap()
-}
-
-fn answer(
-    stream: TcpStream,
-    status: u16,
-    posted: &Mutex<Vec<Posted>>,
-    asked: &Mutex<Vec<String>>,
-) -> Option<()> {
-    let mut reader = BufReader::new(&stream);
-    let mut lines = Vec::new();
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).ok()?;
-        if line.trim_end().is_empty() {
-            break;
-        }
-        lines.push(line.trim_end().to_owned());
-    }
-    let path = lines.first()?.split(' ').nth(1)?.to_owned();
-    asked.lock().unwrap().push(path.clone());
-    let headers: BTreeMap<String, &str> = lines
-        .iter()
-        .filter_map(|line| line.split_once(": "))
-        .map(|(name, value)| (name.to_lowercase(), value))
-        .collect();
-    let mut body = vec![0; headers.get("content-length")?.parse().ok()?];
-    reader.read_exact(&mut body).ok()?;
-    if status == DEAF {
-        // Until whoever asks has gone.
-        return reader.read_line(&mut String::new()).ok().map(|_| ());
-    }
-    if status < 300 {
-        posted.lock().unwrap().push(Posted {
-            path,
-            content_type: (*headers.get("content-type")?).to_owned(),
-            body: serde_json::from_slice(&body).ok()?,
-        });
-    }
-    let head = format!(
-        "HTTP/1.1 {status} Of\r\nlocation: /elsewhere\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-    );
-    (&stream).write_all(head.as_bytes()).ok()
+    before.rsplit(' ').next().unwrap().to_owned()
 }
 
 #[test]
@@ -141,15 +95,16 @@ fn decisions_are_posted_in_either_form() {
     folder.check(&step, 1, "it has ended before");
     let posted = receiver.posted.lock().unwrap().clone();
     let check = |path: &str, content_type: &str| {
-        let at: Vec<&Posted> = posted.iter().filter(|posted| posted.path == path).collect();
-        let kinds: Vec<&str> = at.iter().map(|posted| kind(posted)).collect();
+        let at: Vec<&Asked> = posted.iter().filter(|asked| asked.target == path).collect();
+        let kinds: Vec<String> = at.iter().map(|posted| kind(posted)).collect();
         assert_eq!(kinds, ["began", "waiting", "aborted"], "{at:?}");
-        assert!(at.iter().all(|posted| posted.content_type == content_type));
+        let said = |posted: &&Asked| posted.header("content-type") == content_type;
+        assert!(at.iter().all(said), "{at:?}");
     };
     check("/events", "application/cloudevents+json; charset=utf-8");
     check("/chat", "application/json; charset=utf-8");
-    let last = posted.iter().rfind(|posted| posted.path == "/events");
-    assert_eq!(last.unwrap().body["data"]["by"], "ada");
+    let last = posted.iter().rfind(|asked| asked.target == "/events");
+    assert_eq!(body(last.unwrap())["data"]["by"], "ada");
     assert!(!folder.read("shop.rollout.json").contains("127.0.0.1"));
 }
 

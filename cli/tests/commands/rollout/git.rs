@@ -1,7 +1,7 @@
 //! Rollouts through real repositories, with a bare one as their remote.
 
+use super::notify::Receiver;
 use crate::docs::{blocks, root};
-use crate::rollout_notify::Receiver;
 use crate::run::{Ran, command, run};
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,29 +1,26 @@
-//! `coalmine rollout` and clocks that do not agree: Prometheus', and one that was put back.
+//! Clocks that do not agree: Prometheus', and one that was put back.
 
-use crate::run::{Ran, command, run};
+use super::folder::{CANARY, Folder};
+use crate::run::Ran;
+use crate::server::{Answer, serve};
 use coalmine::Timestamp;
-use serde_json::Value;
-use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use serde_json::{Value, json};
+use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, SystemTime};
-use tempfile::TempDir;
 
-const CANARY: &str = "
-apiVersion: coalmine.dev/v1alpha1
-kind: Canary
-metadata: {name: shop}
-spec:
-  hosts: [shop]
-  variants: {stable: {endpoints: ['127.0.0.1:1']}, canary: {endpoints: ['127.0.0.1:2']}}
-  default: stable
-  unit: [{header: x-user-id}]
-  evidence: {}
-  rollout:
-    steps: [{share: 10%, for: 100ms, minRequests: 100}, {share: 50%, for: 1h}]
-    analysis: {every: 100ms, delay: 100ms}
-";
+/// Steps that take no time.
+fn canary() -> String {
+    let (service, _) = CANARY.split_once("  rollout:").unwrap();
+    format!(
+        "{service}  rollout:
+    steps: [{{share: 10%, for: 100ms, minRequests: 100}}, {{share: 50%, for: 1h}}]
+    analysis: {{every: 100ms, delay: 100ms}}
+"
+    )
+}
+
+const STATE: &str = "shop.rollout.json";
 
 /// The time, so many milliseconds off.
 fn clock(ahead: i64) -> i64 {
@@ -34,47 +31,31 @@ fn clock(ahead: i64) -> i64 {
 /// A Prometheus whose clock is ahead by so many milliseconds, and whose proxies count a request a
 /// millisecond in each slice of both arms, all of them good.
 fn prometheus(ahead: i64) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            answer(&mut stream.unwrap(), ahead);
-        }
-    });
-    address
+    serve(move |asked| {
+        let data = data(&asked.body, ahead);
+        Answer::json(200, json!({"status": "success", "data": data}))
+    })
 }
 
-fn answer(stream: &mut TcpStream, ahead: i64) {
-    let mut reader = BufReader::new(stream.try_clone().unwrap());
-    let (mut line, mut length) = (String::new(), 0);
-    while reader.read_line(&mut line).unwrap() > 2 {
-        let header = line.to_ascii_lowercase();
-        if let Some(value) = header.strip_prefix("content-length:") {
-            length = value.trim().parse().unwrap();
-        }
-        line.clear();
-    }
-    let mut form = vec![0; length];
-    reader.read_exact(&mut form).unwrap();
-    let form = String::from_utf8(form).unwrap();
+/// What it has for a question, which is a form.
+fn data(form: &str, ahead: i64) -> Value {
     let at = form
         .split_once("&time=")
         .map(|(_, at)| at.parse::<f64>().unwrap());
-    let data = match at {
+    match at {
         None => {
             assert!(form.starts_with("query=time"), "{form}");
             let now = clock(ahead);
             let now = format!("{}.{:03}", now / 1000, now % 1000);
-            serde_json::json!({"resultType": "scalar", "result": [0, now]})
+            json!({"resultType": "scalar", "result": [0, now]})
         }
         Some(at) if form.starts_with("query=timestamp") => {
-            let metric = serde_json::json!({"instance": "a"});
-            vector(vec![(metric, at.to_string())])
+            vector(vec![(json!({"instance": "a"}), at.to_string())])
         }
         Some(at) => {
             let series = ["canary", "control"].into_iter().flat_map(|arm| {
                 (0..16).map(move |slice| {
-                    let metric = serde_json::json!({
+                    let metric = json!({
                         "__name__": "coalmine_responses", "instance": "a", "arm": arm,
                         "served": arm, "slice": slice.to_string(), "class": "ok",
                     });
@@ -83,53 +64,35 @@ fn answer(stream: &mut TcpStream, ahead: i64) {
             });
             vector(series.collect())
         }
-    };
-    let page = serde_json::json!({"status": "success", "data": data}).to_string();
-    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close";
-    write!(
-        stream,
-        "{head}\r\ncontent-length: {}\r\n\r\n{page}",
-        page.len()
-    )
-    .unwrap();
+    }
 }
 
 fn vector(series: Vec<(Value, String)>) -> Value {
     let result = series.into_iter();
     let result: Value = result
-        .map(|(metric, value)| serde_json::json!({"metric": metric, "value": [0, value]}))
+        .map(|(metric, value)| json!({"metric": metric, "value": [0, value]}))
         .collect();
-    serde_json::json!({"resultType": "vector", "result": result})
+    json!({"resultType": "vector", "result": result})
 }
 
 /// A rollout that asks a Prometheus whose clock is so far ahead.
 struct Rollout {
-    folder: TempDir,
+    folder: Folder,
     prometheus: SocketAddr,
 }
 
 impl Rollout {
     fn new(ahead: i64) -> Self {
-        let rollout = Self {
-            folder: tempfile::tempdir().unwrap(),
+        Self {
+            folder: Folder::of(&canary()),
             prometheus: prometheus(ahead),
-        };
-        fs::write(rollout.folder.path().join("shop.yaml"), CANARY).unwrap();
-        let ran = rollout.run("render plugin shop.yaml");
-        assert_eq!(ran.code, 0, "{ran}");
-        fs::write(rollout.folder.path().join("plugin.json"), ran.stdout).unwrap();
-        rollout
-    }
-
-    fn run(&self, words: &str) -> Ran {
-        let words = shlex::split(words).unwrap();
-        run(command().args(words).current_dir(self.folder.path()), "")
+        }
     }
 
     /// Takes a turn a little later.
     fn step(&self) -> (Value, Ran) {
         thread::sleep(Duration::from_millis(120));
-        let ran = self.run(&format!(
+        let ran = self.folder.run(&format!(
             "rollout step shop.yaml --config plugin.json --prometheus http://{} -o json",
             self.prometheus
         ));
@@ -145,12 +108,11 @@ impl Rollout {
                 return ran;
             }
         }
-        panic!("{}", self.run("rollout status shop.yaml"));
+        panic!("{}", self.folder.run("rollout status shop.yaml"));
     }
 
     fn state(&self) -> Value {
-        let state = fs::read_to_string(self.folder.path().join("shop.rollout.json")).unwrap();
-        serde_json::from_str(&state).unwrap()
+        serde_json::from_str(&self.folder.read(STATE)).unwrap()
     }
 
     fn read_until(&self) -> i64 {
@@ -206,8 +168,7 @@ fn a_clock_that_was_put_back_holds_nothing_up() {
     ] {
         day(&mut run[time]);
     }
-    let path = rollout.folder.path().join("shop.rollout.json");
-    fs::write(path, state.to_string()).unwrap();
+    rollout.folder.write(STATE, &state.to_string());
     let ran = rollout.step_to(2);
     assert_eq!(ran.stderr, "", "{ran}");
     let apart = clock(0) - rollout.read_until();

@@ -1,0 +1,19 @@
+//! `coalmine rollout` as people run it; what real Envoys and a real Prometheus make of it is in `integration`.
+//!
+//! | file | what |
+//! |---|---|
+//! | `folder` | a canary in a folder, and the command run there |
+//! | `refusals`, `words`, `kept` | what is refused, what people say, what is kept and handed on |
+//! | `clock` | clocks that do not agree |
+//! | `notify` | who is told |
+//! | `git` | repositories |
+//! | `page` | `docs/rollout.md` |
+
+mod clock;
+mod folder;
+mod git;
+mod kept;
+mod notify;
+mod page;
+mod refusals;
+mod words;
