@@ -25,10 +25,17 @@ pub(super) fn read_number(
     number
 }
 
-/// A length of time in seconds: `90s`, `15m`, `12h`, `180d`.
+const TO_DAYS: [(&str, u32); 4] = [("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)];
+
+/// The seconds of a length of time as configs have it: `90s`, `15m`, `12h`, `180d`. None where it
+/// is no such length, is zero, or has more seconds than there is room for.
+pub fn parse_seconds(text: &str) -> Option<u32> {
+    parse_length(text, &TO_DAYS)
+}
+
+/// A length of time in seconds.
 pub(super) fn read_seconds(field: &Field<'_>, report: &mut Report<'_>) -> Option<u32> {
-    let units = [("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)];
-    read_length(field, &units, "s, m, h or d, like `180d`", report)
+    read_length(field, &TO_DAYS, "s, m, h or d, like `180d`", report)
 }
 
 /// A length of time in milliseconds: `250ms`, `10s`, `5m`.
@@ -57,14 +64,7 @@ fn read_length(
     report: &mut Report<'_>,
 ) -> Option<u32> {
     let text = field.text(report)?;
-    let length = units.iter().find_map(|(unit, factor)| {
-        let count = text.strip_suffix(unit)?;
-        let digits = count.bytes().all(|byte| byte.is_ascii_digit());
-        let count = count.parse::<u32>().ok();
-        count
-            .filter(|count| digits && *count > 0)?
-            .checked_mul(*factor)
-    });
+    let length = parse_length(text, units);
     if length.is_none() {
         report.error(
             field.value_place(),
@@ -74,4 +74,15 @@ fn read_length(
         );
     }
     length
+}
+
+fn parse_length(text: &str, units: &[(&str, u32)]) -> Option<u32> {
+    units.iter().find_map(|(unit, factor)| {
+        let count = text.strip_suffix(unit)?;
+        let digits = count.bytes().all(|byte| byte.is_ascii_digit());
+        let count = count.parse::<u32>().ok();
+        count
+            .filter(|count| digits && *count > 0)?
+            .checked_mul(*factor)
+    })
 }

@@ -25,6 +25,7 @@ mod size;
 mod travel;
 mod write;
 
+pub use amount::parse_seconds;
 pub use evidence::{Evidence, MAX_BOUNDS};
 pub use guard::Guard;
 pub use protocol::Protocol;

@@ -8,7 +8,7 @@ use crate::request::{time, wall_clock};
 use base64ct::{Base64UrlUnpadded, Encoding};
 use clap::Args;
 use coalmine::Timestamp;
-use coalmine::config::{Canary, NEVER};
+use coalmine::config::{Canary, NEVER, parse_seconds};
 use coalmine::pin::MAX_TOKEN;
 use serde::Serialize;
 use serde_json::json;
@@ -79,17 +79,8 @@ struct Report<'r> {
 }
 
 fn seconds(text: &str) -> Result<i64, String> {
-    let units = [("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)];
-    let length = units.iter().find_map(|(unit, factor)| {
-        let digits = text.strip_suffix(unit)?;
-        let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
-        let count = digits
-            .parse::<u32>()
-            .ok()
-            .filter(|count| plain && *count > 0);
-        Some(i64::from(count?) * factor)
-    });
-    length.ok_or_else(|| "write a number and s, m, h or d, like 8h".to_owned())
+    let seconds = parse_seconds(text).map(i64::from);
+    seconds.ok_or_else(|| "write a number and s, m, h or d, like 8h".to_owned())
 }
 
 pub(super) fn run(args: &MintArgs) -> Result<Outcome, Failure> {
