@@ -48,6 +48,53 @@ pub fn read(admin: &Admin, prefix: &str) -> Result<Samples> {
         .collect()
 }
 
+/// The counters of a metric by the values of these labels, of all workers together.
+///
+/// # Errors
+/// Envoy is gone, or its page has a series of this metric that has other labels or is no counter.
+pub(crate) fn counters<const N: usize>(
+    admin: &Admin,
+    metric: &str,
+    labels: [&str; N],
+) -> Result<Vec<([String; N], u64)>> {
+    let samples = read(admin, metric)?;
+    let samples = samples.iter();
+    samples
+        .map(|(series, value)| {
+            let counter = counter(series, *value, labels).filter(|_| series.name == metric);
+            counter.with_context(|| format!("what is {series:?}, {value}?"))
+        })
+        .collect()
+}
+
+fn counter<const N: usize>(
+    series: &Series,
+    value: f64,
+    labels: [&str; N],
+) -> Option<([String; N], u64)> {
+    let known = labels.iter().all(|name| series.labels.contains_key(*name));
+    let whole = value >= 0.0 && value.fract() == 0.0;
+    (known && whole && series.labels.len() == N).then(|| {
+        (
+            labels.map(|name| series.label(name).to_owned()),
+            value as u64,
+        )
+    })
+}
+
+/// What has been counted since `before`: only what rose.
+pub(crate) fn rises<K: Clone + Ord>(
+    before: &BTreeMap<K, u64>,
+    now: &BTreeMap<K, u64>,
+) -> BTreeMap<K, u64> {
+    let rise = |(key, count): (&K, &u64)| {
+        let before = before.get(key).copied().unwrap_or_default();
+        let rise = count.checked_sub(before).filter(|rise| *rise > 0)?;
+        Some((key.clone(), rise))
+    };
+    now.iter().filter_map(rise).collect()
+}
+
 /// The sum of the samples whose series have this name and these labels among theirs.
 #[must_use]
 pub fn sum(samples: &Samples, name: &str, labels: &[(&str, &str)]) -> f64 {
@@ -92,6 +139,31 @@ mod tests {
         check("a 7", Some((Series::new("a", &[]), 7.0)));
         check(r#"a{b="c"} x"#, None);
         check("a", None);
+    }
+
+    #[test]
+    fn a_counter_has_these_labels_and_a_whole_number() {
+        let check = |line: &str, expected: Option<([&str; 2], u64)>| {
+            let (series, value) = parse(line).unwrap();
+            let expected = expected.map(|(labels, count)| (labels.map(str::to_owned), count));
+            assert_eq!(counter(&series, value, ["b", "c"]), expected, "{line}");
+        };
+        check(r#"a{b="c/d",c="rule:e"} 5"#, Some((["c/d", "rule:e"], 5)));
+        check(r#"a{c="2",b="1"} 0"#, Some((["1", "2"], 0)));
+        check(r#"a{b="1"} 5"#, None);
+        check(r#"a{b="1",d="2"} 5"#, None);
+        check(r#"a{b="1",c="2",d="3"} 5"#, None);
+        check(r#"a{b="1",c="2"} 0.5"#, None);
+        check(r#"a{b="1",c="2"} -1"#, None);
+        check(r#"a{b="1",c="2"} NaN"#, None);
+        check("a 5", None);
+    }
+
+    #[test]
+    fn only_what_rose_is_new() {
+        let before = BTreeMap::from([("a", 1), ("b", 2), ("gone", 4)]);
+        let now = BTreeMap::from([("a", 1), ("b", 5), ("c", 1)]);
+        assert_eq!(rises(&before, &now), BTreeMap::from([("b", 3), ("c", 1)]));
     }
 
     #[test]
