@@ -29,7 +29,7 @@ pub use amount::parse_seconds;
 pub use evidence::{Evidence, MAX_BOUNDS};
 pub use guard::Guard;
 pub use protocol::Protocol;
-pub use read::{Canaries, PLUGIN_KIND, read, read_json};
+pub use read::{Canaries, OF_KUBERNETES, PLUGIN_KIND, read, read_json};
 pub use rollout::{
     Analysis, Freeze, Limit, Origin, Proxies, Query, Ratio, Reporter, Rollout, Selector, Step,
     TimeOfWeek, Untold,

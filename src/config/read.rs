@@ -24,7 +24,7 @@ const LIST: &[&str] = &["apiVersion", "kind", "metadata", "items"];
 
 /// What an API server and controllers write into `metadata` (kubernetes.io, "ObjectMeta"), labels and
 /// annotations: they are Kubernetes' business, mean nothing here and do no harm.
-const OF_KUBERNETES: &[&str] = &[
+pub const OF_KUBERNETES: &[&str] = &[
     "labels",
     "annotations",
     "uid",

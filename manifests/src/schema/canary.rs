@@ -7,7 +7,7 @@ use super::rollout::rollout;
 use super::signed::signed;
 use super::travel::{inherit, propagate};
 use super::types::{Kind, Pairs, Schema};
-use coalmine::config::{API_VERSION, CANARY_KIND, NEVER};
+use coalmine::config::{API_VERSION, CANARY_KIND, NEVER, OF_KUBERNETES};
 use coalmine::policy::MAX_VARIANTS;
 
 /// `at` and `shape` stand beside the variants in a ramp, and `never` is a pin that opts out.
@@ -47,22 +47,7 @@ pub(super) fn file() -> Schema {
     }
 }
 
-/// What an API server and controllers add to `metadata`, so that what `kubectl get -o yaml` prints is a sound file.
-const OF_KUBERNETES: [&str; 12] = [
-    "labels",
-    "annotations",
-    "uid",
-    "resourceVersion",
-    "generation",
-    "creationTimestamp",
-    "deletionTimestamp",
-    "deletionGracePeriodSeconds",
-    "managedFields",
-    "ownerReferences",
-    "finalizers",
-    "selfLink",
-];
-
+/// What Kubernetes adds is there, so that what `kubectl get -o yaml` prints is a sound file.
 fn metadata() -> Schema {
     let label = || Schema::pattern(LABEL);
     let mut fields = vec![
@@ -75,10 +60,10 @@ fn metadata() -> Schema {
             label().about("Short names of hosts expand in it, as they do in Kubernetes."),
         ),
     ];
-    fields.extend(OF_KUBERNETES.map(|name| {
+    fields.extend(OF_KUBERNETES.iter().map(|name| {
         let anything = Schema::default();
         (
-            name,
+            *name,
             anything.about("Kubernetes' business; it means nothing here."),
         )
     }));
