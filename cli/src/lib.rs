@@ -5,7 +5,8 @@
 //!
 //! | where | what |
 //! |---|---|
-//! | [`args`] | the arguments, with the help that people read |
+//! | [`command`] | the list of commands, with the help that people read |
+//! | [`args`] | what they share of their arguments |
 //! | [`input`] | files, folders and standard input to canaries |
 //! | [`validate`], [`render`], [`explain`], [`simulate`], [`mod@diff`] | the commands |
 //! | [`mod@status`] | how canaries are in a cluster |
@@ -26,6 +27,7 @@
 
 mod api_server;
 pub mod args;
+pub mod command;
 pub mod diff;
 pub mod envoy;
 pub mod example;
@@ -48,8 +50,9 @@ pub mod simulate;
 pub mod status;
 pub mod validate;
 
-use args::{Cli, Format};
+use args::Format;
 use clap::Parser;
+use command::Cli;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
@@ -60,9 +63,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version come this way as well, with exit code 0.
-            let format = args::asked_format(&arguments);
+            let format = command::asked_format(&arguments);
             if error.exit_code() != 0 && format != Format::Table {
-                return outcome::tell(Err(args::refusal(&error)), format);
+                return outcome::tell(Err(command::refusal(&error)), format);
             }
             // A closed pipe is no error.
             let _ = error.print();

@@ -1,6 +1,7 @@
 //! `coalmine completions` and `coalmine man`: the command's own description, for shells and `man`.
 
-use crate::args::{Cli, after_help};
+use crate::args::after_help;
+use crate::command::Cli;
 use crate::outcome::{Failure, Outcome};
 use crate::replace::replace;
 use clap::{Args, CommandFactory};

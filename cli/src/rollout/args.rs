@@ -5,7 +5,7 @@ use super::notify::{Notify, NotifyArgs};
 use super::prometheus::Prometheus;
 use super::store::{Store, default_state};
 use super::target::{ConfigFile, ObjectArgs, Repository, Target, Way};
-use crate::args::{Files, Format, after_help};
+use crate::args::{Files, Format, after_help, url};
 use crate::input;
 use crate::outcome::Failure;
 use clap::{ArgGroup, Args};
@@ -136,7 +136,7 @@ pub struct DriveArgs {
     #[command(flatten)]
     pub target: TargetArgs,
     /// Where Prometheus answers, like http://127.0.0.1:9090
-    #[arg(long, value_name = "URL", env = "COALMINE_PROMETHEUS", hide_env_values = true, value_parser = url)]
+    #[arg(long, value_name = "URL", env = "COALMINE_PROMETHEUS", hide_env_values = true, value_parser = |text: &str| url(text, "http://127.0.0.1:9090"))]
     pub prometheus: String,
     /// A header for Prometheus, like 'authorization: Bearer ...'; may be repeated
     #[arg(
@@ -146,13 +146,6 @@ pub struct DriveArgs {
         hide_env_values = true
     )]
     pub headers: Vec<String>,
-}
-
-fn url(text: &str) -> Result<String, &'static str> {
-    match text.starts_with("http://") || text.starts_with("https://") {
-        true => Ok(text.trim_end_matches('/').to_owned()),
-        false => Err("an address begins with http:// or https://, like http://127.0.0.1:9090"),
-    }
 }
 
 /// A rollout with all that is needed to drive it.

@@ -29,7 +29,7 @@ mod way;
 pub use judge::{Question, judge};
 
 use crate::api_server::ClusterArgs;
-use crate::args::{Format, after_help};
+use crate::args::{Format, after_help, url};
 use crate::outcome::{Failure, NO, Outcome};
 use crate::progress;
 use crate::request::wall_clock;
@@ -65,18 +65,11 @@ pub struct StatusArgs {
     #[arg(long, value_name = "NAMESPACE", default_value = "istio-system")]
     pub root_namespace: String,
     /// Where istiod answers /debug/, may be repeated [default: a port is forwarded to each of its pods]
-    #[arg(long, value_name = "URL", value_parser = url)]
+    #[arg(long, value_name = "URL", value_parser = |text: &str| url(text, "http://127.0.0.1:15014"))]
     pub istiod: Vec<String>,
     /// How to print it
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Format,
-}
-
-fn url(text: &str) -> Result<String, &'static str> {
-    match text.starts_with("http://") || text.starts_with("https://") {
-        true => Ok(text.to_owned()),
-        false => Err("an address begins with http:// or https://, like http://127.0.0.1:15014"),
-    }
 }
 
 /// Reads the cluster and says how its canaries are. Something that is wrong is an outcome, with exit

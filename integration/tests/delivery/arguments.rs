@@ -4,7 +4,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
 use clap::Parser;
-use coalmine_cli::args::Cli;
+use coalmine_cli::command::Cli;
 use serde_json::{Value, json};
 
 use crate::github::{Done, Runner, yaml};
