@@ -1,95 +1,24 @@
 //! Who moves from one policy to another: what is said is so, and what is so is said.
 
-#[path = "diff/random.rs"]
-mod random;
+//!
+//! | file | what |
+//! |---|---|
+//! | `said` | two configs, and what is said of them in lines |
+//! | `times` | ramps: the time at which the most move |
+//! | `tokens` | whose signed pins count otherwise |
+//! | `random` | random pairs of policies, and requests that look for what was not said |
 
-use coalmine::config::{Canaries, read_json};
-use coalmine::{Policy, Timestamp};
-use coalmine_analysis::diff::{Diff, Kind, diff};
+mod random;
+mod said;
+mod times;
+mod tokens;
+
+use coalmine::Policy;
+use coalmine_analysis::diff::{Kind, diff};
+use said::{between, canaries, check, said, shop};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
-
-/// A plugin's config of canaries whose specs have what is usual unless they say otherwise.
-fn canaries(specs: &[(&str, Value)]) -> Canaries {
-    readable(specs).unwrap_or_else(|problems| panic!("{problems}"))
-}
-
-/// The same, where a spec may be refused.
-fn readable(specs: &[(&str, Value)]) -> Result<Canaries, String> {
-    let canaries = specs.iter().map(|(name, spec)| {
-        let mut spec = spec.clone();
-        let usual = json!({
-            "hosts": [name],
-            "variants": {"stable": {}, "canary": {}},
-            "default": "stable",
-            "unit": [{"header": "x-user-id"}],
-        });
-        for (name, value) in usual.as_object().unwrap() {
-            let spec = spec.as_object_mut().unwrap();
-            spec.entry(name.clone()).or_insert(value.clone());
-        }
-        json!({"apiVersion": "coalmine.dev/v1alpha1", "kind": "Canary",
-            "metadata": {"name": name}, "spec": spec})
-    });
-    let plugin = json!({"apiVersion": "coalmine.dev/v1alpha1", "kind": "Plugin",
-        "canaries": canaries.collect::<Vec<_>>()});
-    read_json(plugin.to_string().as_bytes()).map_err(|problems| format!("{problems:?}"))
-}
-
-fn shop(spec: Value) -> Canaries {
-    canaries(&[("shop", spec)])
-}
-
-fn between(old: Value, new: Value) -> Diff {
-    diff(&shop(old), &shop(new), &[])
-}
-
-/// Everything that is said, in lines.
-fn said(diff: &Diff) -> Vec<String> {
-    let mut lines = Vec::new();
-    for canary in &diff.canaries {
-        for users in &canary.users {
-            let about = if users.exact { "exactly" } else { "expected" };
-            let brings = users.brings.join(", ");
-            lines.push(format!("{} {about} of {brings}", users.moved));
-            for flow in &users.flows {
-                assert!(flow.example.is_some(), "{flow:?}");
-                lines.push(format!("{} -> {} {}", flow.from, flow.to, flow.part));
-            }
-        }
-        for change in &canary.changes {
-            let (old, new) = (&change.old, &change.new);
-            let part = change
-                .part
-                .map(|part| format!(" {part}"))
-                .unwrap_or_default();
-            lines.push(format!(
-                "{} {} -> {} {}{part}",
-                old.reason, old.variant, new.reason, new.variant
-            ));
-        }
-        for retarget in &canary.retargeted {
-            lines.push(format!("{} leads elsewhere", retarget.variant));
-        }
-        for tokens in &canary.tokens {
-            let whose = tokens.key.iter().chain(&tokens.subject);
-            let whose: Vec<&str> = whose.map(String::as_str).collect();
-            lines.push(format!(
-                "tokens of {} count: {}",
-                whose.join(" "),
-                tokens.count
-            ));
-        }
-    }
-    lines
-}
-
-fn check(old: Value, new: Value, expected: &[&str]) -> Diff {
-    let diff = between(old, new);
-    assert_eq!(said(&diff), expected);
-    diff
-}
 
 #[test]
 fn shares() {
@@ -335,63 +264,6 @@ fn variants_that_lead_elsewhere() {
     assert_eq!(diff.moved.to_string(), "100%");
 }
 
-#[test]
-fn ramps() {
-    let ramp = |share: &str| {
-        json!({"ramp": [
-            {"at": "2026-11-24T09:00:00Z", "canary": "1%"},
-            {"at": "2026-11-24T12:00:00Z", "canary": share, "shape": "linear"},
-            {"at": "2026-11-24T18:00:00Z", "canary": "60%"},
-        ]})
-    };
-    let time = |text: &str| Timestamp::parse(text).unwrap();
-    let found = between(ramp("50%"), ramp("20%"));
-    let users = &found.canaries[0].users[0];
-    assert_eq!(users.moved.to_string(), "30%");
-    assert_eq!(users.at, Some(time("2026-11-24T12:00:00Z")));
-    let at = [time("2026-11-24T10:30:00Z")];
-    let found = diff(&shop(ramp("50%")), &shop(ramp("20%")), &at);
-    assert_eq!(found.moved.to_string(), "15%");
-    let at = [time("2026-11-24T19:00:00Z")];
-    assert!(diff(&shop(ramp("50%")), &shop(ramp("20%")), &at).is_empty());
-}
-
-/// At no time of a ramp do more users move than the most that is said.
-#[test]
-fn the_most_over_all_times_is_the_most() {
-    let mut sequence = coalmine_analysis::sequence::Sequence::new(3);
-    for round in 0..60 {
-        let mut ramp = |salt: &str| {
-            let mut point = |hour: u32, shape: &str| {
-                let mut share = || format!("{}%", sequence.next_number() % 51);
-                let (blue, green) = (share(), share());
-                json!({"at": format!("2026-11-24T{hour:02}:00:00Z"), "shape": shape,
-                    "blue": blue, "green": green})
-            };
-            json!({"variants": {"stable": {}, "blue": {}, "green": {}}, "salt": salt,
-                "ramp": [point(9, "step"), point(10, "linear"), point(11, "linear")]})
-        };
-        let (old, new) = (
-            ramp("one"),
-            ramp(if round % 4 == 0 { "two" } else { "one" }),
-        );
-        let (old, new) = (shop(old), shop(new));
-        let most = diff(&old, &new, &[]).moved.share();
-        for minute in 0..=130 {
-            let at = time_of(minute);
-            let now = diff(&old, &new, &[at]).moved.share();
-            // The product of four lines is no parabola, but nearly one.
-            let more = if round % 4 == 0 { 0.02 } else { 3e-6 };
-            assert!(now <= most + more, "{round} {at}: {now} over {most}");
-        }
-    }
-}
-
-fn time_of(minute: i64) -> Timestamp {
-    let start = Timestamp::parse("2026-11-24T08:55:00Z").unwrap();
-    Timestamp::from_unix_millis(start.unix_millis() + minute * 60_000)
-}
-
 /// Every example is the same as itself, and sampled users move as often as is said.
 #[test]
 fn examples_against_themselves() {
@@ -412,61 +284,4 @@ fn examples_against_themselves() {
         tried += 1;
     }
     assert!(tried >= 12);
-}
-
-#[test]
-fn signed_pins_count_otherwise() {
-    const ONE: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
-    const TWO: &str = "iojj3XQJ8ZX9UtstPLpdcspnCb8dlBIb83SIAbQPb1w";
-    let pins = |signed: Value| json!({"pins": {"header": "x-canary", "signed": signed}});
-    let words = || json!({"pins": {"header": "x-canary"}});
-    let plain = || pins(json!({"keys": {"ops": ONE}}));
-    let required = || pins(json!({"keys": {"ops": ONE}, "required": true}));
-    check(plain(), plain(), &[]);
-    // A word counts for nothing without a signature.
-    let refused = ["pin canary -> default stable"];
-    check(plain(), required(), &refused);
-    check(required(), plain(), &["default stable -> pin canary"]);
-    check(
-        words(),
-        required(),
-        &["pin canary -> default stable", "tokens of ops count: true"],
-    );
-    check(plain(), words(), &["tokens of ops count: false"]);
-    check(
-        plain(),
-        pins(json!({"keys": {"ops": ONE, "new": TWO}})),
-        &["tokens of new count: true"],
-    );
-    // Another key of the same id.
-    check(
-        plain(),
-        pins(json!({"keys": {"ops": TWO}})),
-        &["tokens of ops count: false", "tokens of ops count: true"],
-    );
-    check(
-        plain(),
-        pins(json!({"keys": {"ops": ONE}, "revoked": {"keys": ["ops"]}})),
-        &["tokens of ops count: false"],
-    );
-    check(
-        pins(json!({"keys": {"ops": ONE}, "revoked": {"subjects": ["bob"]}})),
-        pins(json!({"keys": {"ops": ONE}, "revoked": {"subjects": ["mallory"]}})),
-        &[
-            "tokens of mallory count: false",
-            "tokens of bob count: true",
-        ],
-    );
-    // A token is for a canary of one name.
-    let spec = |name: &str| {
-        let mut spec = plain();
-        spec["hosts"] = json!(["shop"]);
-        spec["salt"] = json!("s");
-        canaries(&[(name, spec)])
-    };
-    let renamed = diff(&spec("shop"), &spec("store"), &[]);
-    assert_eq!(
-        said(&renamed),
-        ["tokens of ops count: false", "tokens of ops count: true"]
-    );
 }

@@ -1,6 +1,6 @@
 //! Random pairs of policies, and random requests that look for what was not said.
 
-use super::readable;
+use crate::said::readable;
 use coalmine::config::Canaries;
 use coalmine::{Decision, Moment, Policy, Request, Timestamp, decide};
 use coalmine_analysis::diff::{Diff, Example, Kind, diff};
