@@ -15,7 +15,7 @@ mod tokens;
 
 use coalmine::Policy;
 use coalmine_analysis::diff::{Kind, diff};
-use said::{between, canaries, check, said, shop};
+use said::{between, canaries, check, said};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;

@@ -7,7 +7,7 @@ use clap::Parser;
 use coalmine_cli::command::Cli;
 use serde_json::{Value, json};
 
-use crate::github::{Done, Runner, yaml};
+use crate::actions::{Done, Runner, yaml};
 use crate::setting::{Job, delivered};
 
 /// A `coalmine` that writes down what it is called with and what it is told by the environment, and ends with

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Map, Value, json};
 
+use crate::actions::yaml;
 use crate::expression::holds;
-use crate::github::yaml;
 use crate::server::{Answer, serve};
 use crate::setting::{Ran, Setting, delivered};
 

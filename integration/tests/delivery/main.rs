@@ -6,11 +6,13 @@
 //! | `setting` | a service that is rolled out, users who ask it, and what a job finds |
 //! | `cluster` | an API server with the plugin, whose config Envoy gets |
 //! | `expression` | conditions, as far as the files have them |
-//! | `github`, `gitlab`, `spinnaker` | a runner of each, and what becomes of versions under it |
+//! | `actions` | a runner of GitHub Actions |
+//! | `github`, `gitlab`, `spinnaker` | what becomes of versions under each, and a runner of the latter two |
 //! | `arguments` | what the inputs of the action for GitHub become |
 //! | `page` | what `docs/delivery.md` says of them |
 //! | `shape` | the files against the schemas that the tools' makers publish |
 
+mod actions;
 mod arguments;
 mod cluster;
 mod expression;

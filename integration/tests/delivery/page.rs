@@ -7,7 +7,7 @@ use std::fs;
 use coalmine_integration::workspace;
 use serde_json::Value;
 
-use crate::github::{BASH, yaml};
+use crate::actions::{BASH, yaml};
 use crate::gitlab;
 use crate::setting::{Job, delivered};
 

@@ -8,7 +8,7 @@ use jsonschema::Validator;
 use k8s_openapi::api::batch::v1::Job;
 use serde_json::Value;
 
-use crate::github::yaml;
+use crate::actions::yaml;
 use crate::gitlab;
 use crate::setting::delivered;
 

@@ -4,6 +4,7 @@ mod every_order;
 mod model;
 mod random;
 mod scenarios;
+mod script;
 mod uploads;
 
 use coalmine::bucket::Share;
