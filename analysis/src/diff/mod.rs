@@ -10,12 +10,14 @@
 //! | `place` | where the conditions of a canary look, and the values that they tell apart |
 //! | `strings` | strings that match a regex |
 //! | `solve` | requests made from the conditions of both policies |
+//! | `judged` | what both policies decide about a request |
 //! | `requests` | requests that are decided differently, each verified |
 //! | `unit` | short units whose position lies where it is wanted |
 //! | `tokens` | whose signed pins count otherwise |
 //! | `made` | a request that was made up, as `coalmine explain` takes it |
 
 mod flows;
+mod judged;
 mod made;
 mod place;
 mod report;

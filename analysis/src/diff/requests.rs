@@ -1,14 +1,14 @@
 //! Requests that are decided differently, each verified by both policies.
 
 use super::flows::{self, Part};
+use super::judged::{self, Judged, both};
 use super::made::Example;
 use super::report::{Change, Decided, Kind};
 use super::scope::{Scope, Side};
 use super::users::{self, Line};
 use super::{solve, times, unit};
+use coalmine::Timestamp;
 use coalmine::config::UnitSource;
-use coalmine::policy;
-use coalmine::{Observer, Policy, Step, Timestamp, decide_observed};
 use std::collections::BTreeMap;
 
 /// What was found.
@@ -16,105 +16,6 @@ pub(super) struct Found {
     pub(super) changes: Vec<Change>,
     pub(super) tried: usize,
     pub(super) exhaustive: bool,
-}
-
-/// A decision, and the shares it drew by, if it drew.
-struct Judged {
-    decided: Decided,
-    parts: Vec<policy::Part>,
-}
-
-/// Keeps the parts of the line.
-struct Parts(Vec<policy::Part>);
-
-impl Observer for Parts {
-    fn step(&mut self, step: Step<'_>) {
-        if let Step::Part(part) = step {
-            self.0.push(part);
-        }
-    }
-}
-
-impl Judged {
-    /// Whether the canary's own shares or nobody decided, and no pin and no rule.
-    fn by_shares(&self) -> bool {
-        let reasons = ["share", "random", "no-unit", "default", "untouched"];
-        reasons.contains(&self.decided.reason.as_str())
-    }
-
-    fn by_pin(&self) -> bool {
-        ["pin", "never"].contains(&self.decided.reason.as_str())
-    }
-
-    fn is_inherited(&self) -> bool {
-        self.decided.reason == "inherited"
-    }
-
-    fn line(&self, side: Option<Side<'_>>) -> Line {
-        let drawn = self.parts.iter().any(|part| part.share.millionths() > 0);
-        match side {
-            Some(side) if drawn => Line::Drawn(flows::owners(side.canary, &self.parts)),
-            _ => Line::Fixed(self.decided.variant.clone()),
-        }
-    }
-}
-
-fn judge(
-    scope: &Scope<'_>,
-    (policy, side): (&Policy, Option<Side<'_>>),
-    example: &Example,
-    now: Timestamp,
-) -> Judged {
-    let mut parts = Parts(Vec::new());
-    let moment = example.moment(now);
-    let decision = decide_observed(policy, &example.request(), &moment, &mut parts);
-    let decided = match decision {
-        Some(decision) => Decided {
-            variant: decision.variant_name().to_owned(),
-            reason: decision.reason_name().to_string(),
-        },
-        None => Decided {
-            variant: scope.default_of(side).to_owned(),
-            reason: "untouched".to_owned(),
-        },
-    };
-    Judged {
-        decided,
-        parts: parts.0,
-    }
-}
-
-fn both(scope: &Scope<'_>, example: &Example, now: Timestamp) -> (Judged, Judged) {
-    let (old, new) = scope.policies;
-    (
-        judge(scope, (old, scope.old), example, now),
-        judge(scope, (new, scope.new), example, now),
-    )
-}
-
-/// What both policies decide about a request.
-pub(super) fn decided(scope: &Scope<'_>, example: &Example, now: Timestamp) -> (Decided, Decided) {
-    let (old, new) = both(scope, example, now);
-    (old.decided, new.decided)
-}
-
-/// The shortest request that reaches the shares on both sides; none if there is none.
-pub(super) fn drawn_by_shares(scope: &Scope<'_>, now: Timestamp) -> Option<Example> {
-    let reaches = |example: &Example| {
-        let (old, new) = both(scope, example, now);
-        old.by_shares() && new.by_shares()
-    };
-    let plain = Example {
-        host: scope.hosts.first().cloned().unwrap_or_default(),
-        ..Example::default()
-    };
-    if reaches(&plain) {
-        return Some(plain);
-    }
-    let tries = solve::tries(scope);
-    let found = tries.examples.into_iter().find(reaches);
-    // What was not found may be there all the same, unless all was tried.
-    found.or_else(|| (!tries.exhaustive).then_some(plain))
 }
 
 /// Whether pins, rules and what is inherited are the same on both sides, and draw by the same places on the line: then
@@ -217,7 +118,7 @@ fn compare(
     } else {
         Kind::Rules
     };
-    let lines = (old.line(scope.old), new.line(scope.new));
+    let lines = (line(&old, scope.old), line(&new, scope.new));
     let fixed = matches!(lines, (Line::Fixed(_), Line::Fixed(_)));
     let at = times::matter(scope).then_some(now);
     let carried = carried(scope, example);
@@ -249,7 +150,7 @@ fn compare(
         if brings.iter().any(|source| carried.contains(source)) {
             continue;
         }
-        let lines = (old.line(scope.old), new.line(scope.new));
+        let lines = (line(&old, scope.old), line(&new, scope.new));
         let drawn = users::drawn(scope, &brings, lines);
         for stream in &drawn.streams {
             let decided = |variant: &str, reason: String| Decided {
@@ -266,7 +167,7 @@ fn compare(
             }
             let example = unit::found(example, &brings, &drawn.keys, stream);
             let change = example.and_then(|example| {
-                let (old, new) = self::decided(scope, &example, now);
+                let (old, new) = judged::decided(scope, &example, now);
                 let as_said = old.variant == stream.from && new.variant == stream.to;
                 as_said.then(|| Change {
                     kind,
@@ -292,7 +193,7 @@ fn compare_carried(
     found: &mut BTreeMap<Which, Option<Change>>,
     in_vain: &mut InVain,
 ) {
-    let lines = (old.line(scope.old), new.line(scope.new));
+    let lines = (line(old, scope.old), line(new, scope.new));
     let drawn = users::drawn(scope, carried, lines);
     for stream in &drawn.streams {
         let decided = |variant: &str, judged: &Judged| Decided {
@@ -304,7 +205,7 @@ fn compare_carried(
             continue;
         }
         let reasons = |example: &Example| {
-            let (old, new) = self::decided(scope, example, now);
+            let (old, new) = judged::decided(scope, example, now);
             (old.reason == which.1.reason && new.reason == which.2.reason).then_some((old, new))
         };
         let others = unit::others(example, carried, stream.part, |other| {
@@ -337,9 +238,9 @@ fn compare_carried(
 }
 
 /// The reason once there is a unit: a request without one may have been told apart by it.
-fn reason(judged: &Judged, key: &users::Key) -> String {
+fn reason(judged: &Judged, key: &unit::Key) -> String {
     match judged.decided.reason.as_str() {
-        "no-unit" if *key != users::Key::Nowhere => "share".to_owned(),
+        "no-unit" if *key != unit::Key::Nowhere => "share".to_owned(),
         reason => reason.to_owned(),
     }
 }
@@ -361,4 +262,13 @@ fn carried(scope: &Scope<'_>, example: &Example) -> Vec<UnitSource> {
         }),
     };
     sources.filter(has).collect()
+}
+
+/// The line that a side drew on, or the variant that needed none.
+fn line(judged: &Judged, side: Option<Side<'_>>) -> Line {
+    let drawn = judged.parts.iter().any(|part| part.share.millionths() > 0);
+    match side {
+        Some(side) if drawn => Line::Drawn(flows::owners(side.canary, &judged.parts)),
+        _ => Line::Fixed(judged.decided.variant.clone()),
+    }
 }

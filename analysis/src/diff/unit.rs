@@ -2,11 +2,25 @@
 
 use super::flows::{Part, Stream, Stretch};
 use super::made::Example;
-use super::users::Key;
 use crate::sequence::Sequence;
 use coalmine::IssuedUnit;
 use coalmine::bucket::Bucket;
 use coalmine::config::UnitSource;
+
+/// What the place of a request on the line comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Key {
+    /// A unit in the request, under a salt.
+    Unit(String, UnitSource),
+    /// The client's address, under a salt.
+    Address(String),
+    /// A unit that is issued, under a salt.
+    Issued(String),
+    /// A draw of its own.
+    Random,
+    /// It has no place: the default variant.
+    Nowhere,
+}
 
 /// No more units are tried, however small the part is: some seconds.
 const MOST: u64 = 5_000_000;

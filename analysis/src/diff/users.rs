@@ -4,24 +4,10 @@ use super::flows::{self, Owners, Part, Stream};
 use super::made::Example;
 use super::report::{Flow, Users};
 use super::scope::{Scope, Side};
-use super::{requests, times, unit};
+use super::unit::{self, Key};
+use super::{judged, times};
 use coalmine::Timestamp;
 use coalmine::config::{Canary, UNIT_COOKIE, UnitSource, WhenNoUnit};
-
-/// What the place of a request on the line comes from.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Key {
-    /// A unit in the request, under a salt.
-    Unit(String, UnitSource),
-    /// The client's address, under a salt.
-    Address(String),
-    /// A unit that is issued, under a salt.
-    Issued(String),
-    /// A draw of its own.
-    Random,
-    /// It has no place: the default variant.
-    Nowhere,
-}
 
 /// Requests that bring the same kinds of units, and where they go.
 pub(super) struct Drawn {
@@ -142,7 +128,7 @@ pub(super) fn users(scope: &Scope<'_>, at: &[Timestamp]) -> Vec<Users> {
             Some(_) if brings.len() > 1 => {}
             Some(known) => known.brings.push(said),
             None => {
-                let Some(base) = requests::drawn_by_shares(scope, now) else {
+                let Some(base) = judged::drawn_by_shares(scope, now) else {
                     continue;
                 };
                 found.push(Users {
@@ -168,7 +154,7 @@ fn with_examples(
     let flows = drawn.streams.iter().map(|stream| {
         let example = unit::found(base, brings, &drawn.keys, stream);
         let example = example.filter(|example| {
-            let (old, new) = requests::decided(scope, example, now);
+            let (old, new) = judged::decided(scope, example, now);
             (old.variant == stream.from) && (new.variant == stream.to)
         });
         Flow {
