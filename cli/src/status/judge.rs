@@ -4,46 +4,15 @@ use super::cluster::Cluster;
 use super::code::Code;
 use super::lacks::{none_of_these, of_silent, of_unread};
 use super::proxies;
+use super::question::Question;
 use super::report::{CanaryStatus, Finding, Next, PluginStatus, Severity, Status, VariantStatus};
 use coalmine::bucket::Share;
 use coalmine::config::{Canaries, Canary};
 use coalmine::diagnostic::{self, Diagnostic};
 use coalmine::policy::Policy;
 use coalmine::{Node, Timestamp, Value};
-use coalmine_manifests::check::survey::{Backend, Carrier, Scope, Survey, Surveyed, survey};
+use coalmine_manifests::check::survey::{Backend, Carrier, Surveyed};
 use std::collections::BTreeMap;
-
-/// What is asked.
-#[derive(Clone, Debug)]
-pub struct Question {
-    /// One canary, by its name or as `namespace/name`; all if not said.
-    pub canary: Option<String>,
-    /// The canaries of one namespace.
-    pub namespace: Option<String>,
-    /// The namespace whose plugins are for the whole mesh.
-    pub root_namespace: String,
-}
-
-impl Question {
-    fn asks_for(&self, canary: &Canary) -> bool {
-        let name = self.canary.as_ref();
-        let named = name.is_none_or(|name| *name == canary.name || *name == canary.full_name());
-        let namespace = self.namespace.as_ref();
-        named && namespace.is_none_or(|one| canary.namespace.as_ref() == Some(one))
-    }
-
-    /// What the cluster has of it.
-    pub fn survey(&self, cluster: &Cluster) -> Survey {
-        survey(
-            cluster.objects.iter().enumerate(),
-            &Scope {
-                root_namespace: &self.root_namespace,
-                wanted: &|canary| self.asks_for(canary),
-                read: &|kind| cluster.has_all(kind),
-            },
-        )
-    }
-}
 
 /// What there is to say.
 pub fn judge(cluster: &Cluster, question: &Question, now: Timestamp) -> Status {

@@ -3,7 +3,7 @@
 
 use super::cluster::{Cluster, Silent, Unread, Why};
 use super::code::Code;
-use super::judge::Question;
+use super::question::Question;
 use super::report::{Finding, Severity};
 use coalmine_manifests::check::survey::Survey;
 

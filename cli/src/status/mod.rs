@@ -3,6 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | [`cluster`] | what was read of a cluster |
+//! | `question` | of which canaries |
 //! | [`mod@judge`] | what is said of it: pure |
 //! | `proxies` | which proxies have which plugin |
 //! | `lacks` | what is said of what was not read or told |
@@ -20,13 +21,15 @@ mod istiod;
 pub mod judge;
 mod lacks;
 mod proxies;
+mod question;
 mod read;
 pub mod report;
 pub mod text;
 mod trouble;
 mod way;
 
-pub use judge::{Question, judge};
+pub use judge::judge;
+pub use question::Question;
 
 use crate::api_server::ClusterArgs;
 use crate::args::{Format, after_help, url};
