@@ -270,5 +270,5 @@ fn the_pages_commands_run() {
         assert!(fs::read_dir(folder.path().join("out")).unwrap().count() > 0);
     };
     check("istio.md", 11);
-    check("istio-envoyfilter.md", 2);
+    check("istio-envoyfilter.md", 3);
 }
