@@ -4,6 +4,10 @@
 //! report every problem at once: `serde` derives stop at the first. JSON (in the filter) and YAML
 //! (in tools, with spans) become the same tree, so both get the same reader and the same messages.
 
+mod outline;
+
+pub(crate) use outline::{Items, outline};
+
 use core::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 

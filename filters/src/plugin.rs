@@ -8,7 +8,6 @@ use crate::host::Host;
 use crate::host_log;
 use crate::onward::Drops;
 use coalmine::Policy;
-use coalmine::config::Canaries;
 use coalmine::pin::Verifier;
 
 /// A configuration in force. Its streams share it, and those that began under it end under it.
@@ -29,8 +28,7 @@ pub(crate) struct Plugin {
 }
 
 impl Plugin {
-    pub(crate) fn new(canaries: &Canaries, host: Host) -> Self {
-        let policy = Policy::compile(canaries);
+    pub(crate) fn new(policy: Policy, host: Host) -> Self {
         Self {
             counters: Counters::of(&policy),
             evidence: Evidence::of(&policy),

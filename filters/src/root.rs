@@ -6,7 +6,7 @@
 use crate::host::Host;
 use crate::plugin::Plugin;
 use crate::worker::WORKER;
-use coalmine::config::{Canaries, read_json};
+use coalmine::Policy;
 use coalmine::diagnostic::{Diagnostic, Severity};
 use log::Level;
 use proxy_wasm::traits::{Context, RootContext};
@@ -42,29 +42,29 @@ impl RootContext for Root {
             return false;
         }
         let host = Host::default();
-        let Some(canaries) = read(&host, size) else {
+        let Some(policy) = read(&host, size) else {
             return false;
         };
-        match canaries.canaries.len() {
+        match policy.canaries().len() {
             1 => log::info!("1 canary is in force"),
             number => log::info!("{number} canaries are in force"),
         }
         // An edge has something to do without canaries, too.
-        let idle = canaries.canaries.is_empty() && !canaries.edge;
-        let plugin = (!idle).then(|| Rc::new(Plugin::new(&canaries, host)));
+        let idle = policy.canaries().is_empty() && !policy.edge();
+        let plugin = (!idle).then(|| Rc::new(Plugin::new(policy, host)));
         WORKER.with(|worker| worker.configure(self.0, plugin));
         true
     }
 }
 
-/// The canaries of the configuration; the log tells why there are none.
-fn read(host: &Host, size: usize) -> Option<Canaries> {
+/// The policy of the configuration; the log tells why there is none.
+fn read(host: &Host, size: usize) -> Option<Policy> {
     let given = match size {
         0 => None,
         size => Some(host.plugin_configuration(size)?),
     };
-    match read_json(given.as_deref().unwrap_or_default()) {
-        Ok(canaries) => Some(canaries),
+    match Policy::read_json(given.as_deref().unwrap_or_default()) {
+        Ok(policy) => Some(policy),
         Err(found) => {
             for diagnostic in &found {
                 log::log!(level(diagnostic), "{diagnostic}");

@@ -1,42 +1,54 @@
 //! What `inherit` says of canaries that are read together with it.
 
 use super::fields::{Field, Report, nearest_or_all};
+use super::reader::{Ancestor, Taken};
 use super::{Callers, Canary};
 use crate::diagnostic::Diagnostic;
+use crate::node::Node;
 
-/// Checks every `inherit` against the canaries it lists, as far as they are among those read; each
-/// comes with its source and its place. Those of other teams may be elsewhere.
-pub(super) fn check_ancestors(
-    canaries: &[Canary],
-    fields: &[(usize, Field<'_>)],
-    found: &mut Vec<Diagnostic>,
-) {
-    for (canary, (source, field)) in canaries.iter().zip(fields) {
-        let inherit = canary.spec.inherit.as_ref();
-        if inherit.is_none_or(|inherit| inherit.from == Callers::Nobody) {
-            continue;
+/// What a canary inherits, kept until all canaries are read: the map in `inherit`.
+pub(super) struct Heir {
+    source: usize,
+    path: String,
+    listed: Node,
+}
+
+impl Heir {
+    /// What is kept of a canary, if it inherits anything.
+    pub(super) fn of(canary: &Canary, source: usize, field: &Field<'_>) -> Option<Self> {
+        let inherit = canary.spec.inherit.as_ref()?;
+        if inherit.from == Callers::Nobody {
+            return None;
         }
+        let spec = field.peek()?.get("spec")?.peek()?;
+        let listed = spec.get("inherit")?.peek()?.get("canaries")?;
+        Some(Self {
+            source,
+            listed: listed.node.clone(),
+            path: listed.path,
+        })
+    }
+}
+
+/// Checks every `inherit` against the canaries it lists, as far as they are among those read. Those of
+/// other teams may be elsewhere.
+pub(super) fn check_ancestors(taken: &dyn Taken, heirs: &[Heir], found: &mut Vec<Diagnostic>) {
+    for heir in heirs {
         let mut report = Report {
-            source: *source,
+            source: heir.source,
             found,
         };
-        let listed = field.peek().and_then(|fields| {
-            let spec = fields.get("spec")?.peek()?;
-            spec.get("inherit")?.peek()?.get("canaries")?.peek()
-        });
-        for (name, field) in listed.iter().flat_map(|listed| listed.entries()) {
-            let mut all = canaries.iter();
-            if let Some(ancestor) = all.find(|canary| canary.full_name() == name) {
-                check_ancestor(ancestor, &field, &mut report);
+        let listed = Field::at(heir.path.clone(), &heir.listed);
+        for (name, field) in listed.peek().iter().flat_map(|listed| listed.entries()) {
+            if let Some(ancestor) = taken.ancestor(name) {
+                check_ancestor(name, &ancestor, &field, &mut report);
             }
         }
     }
 }
 
-fn check_ancestor(ancestor: &Canary, field: &Field<'_>, report: &mut Report<'_>) {
-    let name = ancestor.full_name();
-    let travels = ancestor.spec.propagate.is_some_and(|how| how.baggage);
-    if !travels {
+fn check_ancestor(name: &str, ancestor: &Ancestor<'_>, field: &Field<'_>, report: &mut Report<'_>) {
+    if !ancestor.travels {
         report.warning(
             field.key_place(),
             "nothing-to-inherit",
@@ -44,15 +56,14 @@ fn check_ancestor(ancestor: &Canary, field: &Field<'_>, report: &mut Report<'_>)
             format!("write `propagate: {{baggage: true}}` into the spec of `{name}`"),
         );
     }
-    let variants = ancestor.spec.variants.iter();
-    let known: Vec<&str> = variants.map(|(name, _)| name.as_str()).collect();
+    let known = &ancestor.variants;
     for (theirs, field) in field.peek().iter().flat_map(|map| map.entries()) {
         if !known.contains(&theirs) {
             report.error(
                 field.key_place(),
                 "unknown-variant",
                 format!("`{name}` has no variant `{theirs}`"),
-                nearest_or_all(theirs, &known),
+                nearest_or_all(theirs, known),
             );
         }
     }

@@ -89,11 +89,21 @@ impl Report<'_> {
 impl<'n> Field<'n> {
     /// A document's root.
     pub(super) fn root(node: &'n Node) -> Self {
+        Self::at(String::new(), node)
+    }
+
+    /// What is at a path.
+    pub(super) fn at(path: String, node: &'n Node) -> Self {
         Self {
-            path: String::new(),
+            path,
             key_span: node.span.map(first_line_of),
             node,
         }
+    }
+
+    /// An item of the list at a path.
+    pub(super) fn item(list: &str, index: usize, node: &'n Node) -> Self {
+        Self::at(format!("{list}[{index}]"), node)
     }
 
     /// Where to point for a problem with its value.
@@ -164,11 +174,7 @@ impl<'n> Field<'n> {
         let Value::List(nodes) = &self.node.value else {
             return Vec::new();
         };
-        let at = |(index, node): (usize, &'n Node)| Field {
-            path: format!("{}[{index}]", self.path),
-            key_span: node.span.map(first_line_of),
-            node,
-        };
+        let at = |(index, node)| Self::item(&self.path, index, node);
         nodes.iter().enumerate().map(at).collect()
     }
 
@@ -351,7 +357,7 @@ fn first_line_of(span: Span) -> Span {
     }
 }
 
-fn join(path: &str, name: &str) -> String {
+pub(super) fn join(path: &str, name: &str) -> String {
     if path.is_empty() {
         name.to_owned()
     } else {

@@ -6,6 +6,7 @@
 
 mod amount;
 mod ancestors;
+mod claims;
 mod context;
 mod evidence;
 mod fields;
@@ -14,10 +15,12 @@ mod implies;
 mod names;
 mod protocol;
 mod read;
+mod read_canary;
 mod read_rule;
 mod read_shares;
 mod read_spec;
 mod read_unit;
+mod reader;
 mod rollout;
 mod service;
 mod signed;
@@ -29,7 +32,10 @@ pub use amount::parse_seconds;
 pub use evidence::{Evidence, MAX_BOUNDS};
 pub use guard::Guard;
 pub use protocol::Protocol;
-pub use read::{Canaries, OF_KUBERNETES, PLUGIN_KIND, read, read_json};
+pub(crate) use read::read_json_into;
+pub use read::{Canaries, PLUGIN_KIND, read, read_json};
+pub use read_canary::OF_KUBERNETES;
+pub(crate) use reader::{Ancestor, Taken};
 pub use rollout::{
     Analysis, Freeze, Limit, Origin, Proxies, Query, Ratio, Reporter, Rollout, Selector, Step,
     TimeOfWeek, Untold,

@@ -13,7 +13,8 @@ use super::{CanaryPolicy, PinWord, Policy, VariantId};
 use crate::baggage;
 use crate::bucket::SEPARATOR;
 use crate::config::{
-    self, Canaries, Canary, NEVER, Named, Outcome, Shape, Shares, Spec, UnitSource, WhenNoUnit,
+    self, Ancestor, Canary, NEVER, Named, Outcome, Shape, Shares, Spec, Taken, UnitSource,
+    WhenNoUnit,
 };
 use crate::pin::{Cause, Signers};
 use regex_lite::{Regex, RegexBuilder};
@@ -38,37 +39,73 @@ pub(crate) fn compile_regex(regex: &str) -> Result<Regex, regex_lite::Error> {
     builder(&format!("^(?:{regex})$"))
 }
 
-pub(super) fn compile(canaries: &Canaries) -> Policy {
-    let mut hosts = Hosts::default();
-    let mut compiled = Vec::with_capacity(canaries.canaries.len());
-    let mut counters = 0usize;
-    let mut refusal_counters = 0usize;
-    for (number, canary) in canaries.canaries.iter().enumerate() {
+/// A policy in the making, canary by canary.
+#[derive(Default)]
+pub(super) struct Builder {
+    hosts: Hosts,
+    canaries: Vec<CanaryPolicy>,
+    counters: usize,
+    refusal_counters: usize,
+}
+
+impl Builder {
+    /// The policy of all that was added.
+    pub(super) fn build(self, variant_header: &str, edge: bool) -> Policy {
+        Policy {
+            variant_header: variant_header.into(),
+            hosts: self.hosts,
+            canaries: self.canaries,
+            counters: self.counters,
+            edge,
+            refusal_counters: self.refusal_counters,
+        }
+    }
+
+    /// Makes room for so many canaries.
+    pub(super) fn reserve(&mut self, count: usize) {
+        self.canaries.reserve_exact(count);
+    }
+
+    /// Compiles a canary for a proxy that stands at the edge, or for another.
+    pub(super) fn add(&mut self, canary: &Canary, edge: bool) {
+        let number = self.canaries.len();
         for host in &canary.spec.hosts {
             for name in host_names(host, canary.namespace.as_deref()) {
-                hosts.add(&name, number);
+                self.hosts.add(&name, number);
             }
         }
-        let edge = canaries.edge;
         let signed = canary.spec.pins.signed.as_ref();
-        let signers = signed.map(|signed| Box::new(Signers::new(signed, refusal_counters)));
+        let signers = signed.map(|signed| Box::new(Signers::new(signed, self.refusal_counters)));
         if signers.is_some() {
-            refusal_counters = refusal_counters.saturating_add(Cause::ALL.len());
+            let causes = Cause::ALL.len();
+            self.refusal_counters = self.refusal_counters.saturating_add(causes);
         }
         let canary = CanaryPolicy {
             signers,
-            ..compile_canary(canary, number, counters, edge)
+            ..compile_canary(canary, number, self.counters, edge)
         };
-        counters = counters.saturating_add(canary.variants.len().saturating_mul(canary.reasons()));
-        compiled.push(canary);
+        let counters = canary.variants.len().saturating_mul(canary.reasons());
+        self.counters = self.counters.saturating_add(counters);
+        self.canaries.push(canary);
     }
-    Policy {
-        variant_header: canaries.variant_header.as_str().into(),
-        hosts,
-        canaries: compiled,
-        counters,
-        edge: canaries.edge,
-        refusal_counters,
+}
+
+/// A config is compiled while it is read, so that nothing of it as written stays.
+impl Taken for Builder {
+    fn expect(&mut self, count: usize) {
+        self.reserve(count);
+    }
+
+    fn take(&mut self, canary: Canary, edge: bool) {
+        self.add(&canary, edge);
+    }
+
+    fn ancestor(&self, name: &str) -> Option<Ancestor<'_>> {
+        let canary = self.canaries.iter().find(|canary| canary.name() == name)?;
+        Some(Ancestor {
+            travels: canary.member_key.is_some(),
+            variants: canary.variant_names().collect(),
+        })
     }
 }
 

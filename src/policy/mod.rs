@@ -39,12 +39,14 @@ pub(crate) use reads::{MAX_SLOTS, Sent, Slot, Values};
 pub(crate) use rules::{RuleOutcome, Rules};
 
 use crate::bucket::{Position, Share};
-use crate::config::{Canaries, Evidence, WhenNoUnit};
+use crate::config::{Canaries, Evidence, WhenNoUnit, read_json_into};
+use crate::diagnostic::Diagnostic;
 use crate::pin::{Cause, Signers};
 use crate::{Reason, Timestamp};
+use compile::Builder;
 use hosts::Hosts;
 use reads::Reads;
-use table::Table;
+pub(crate) use table::Table;
 
 /// Everything a plugin decides by, compiled. Made by [`Policy::compile`]; immutable.
 #[derive(Debug)]
@@ -116,7 +118,23 @@ impl Policy {
     /// Compiles what [`config::read`](crate::config::read()) found no error in. Anything that the
     /// reader would have refused is left out rather than trusted.
     pub fn compile(canaries: &Canaries) -> Self {
-        compile::compile(canaries)
+        let mut builder = Builder::default();
+        builder.reserve(canaries.canaries.len());
+        for canary in &canaries.canaries {
+            builder.add(canary, canaries.edge);
+        }
+        builder.build(&canaries.variant_header, canaries.edge)
+    }
+
+    /// Reads what the plugin is configured with, as [`config::read_json`](crate::config::read_json()) does,
+    /// and compiles each canary as it is read: nothing else of it is kept meanwhile.
+    ///
+    /// # Errors
+    /// Every problem, if one of them is an error.
+    pub fn read_json(bytes: &[u8]) -> Result<Self, Vec<Diagnostic>> {
+        let mut builder = Builder::default();
+        let settings = read_json_into(bytes, &mut builder)?;
+        Ok(builder.build(&settings.variant_header, settings.edge))
     }
 
     /// The request header that carries a decision to the route, in lower case.
