@@ -194,7 +194,7 @@ fn guard(
     observer: &mut impl Observer,
 ) -> Choice {
     let variant = choice.variant;
-    let guarded = canary.guard.is_some_and(|guard| guard.covers(variant));
+    let guarded = canary.guard().is_some_and(|guard| guard.covers(variant));
     if !guarded || choice.reason == Reason::Pin {
         return choice;
     }
@@ -300,7 +300,8 @@ fn choose<R: Request>(
     }
 }
 
-fn observes<O: Observer>(_: &O) -> bool {
+/// Whether it is worth while to find out what a step would tell.
+pub(crate) fn observes<O: Observer>(_: &O) -> bool {
     O::WATCHES
 }
 
@@ -343,8 +344,10 @@ fn draw<R: Request>(
 ) -> Draw {
     let by_unit = |unit: &[u8], slot: Option<Slot>, observer: &mut _| {
         let bucket = Bucket::of_salted(&canary.salted, unit);
-        let at = slot.map(|slot| canary.reads.describe(slot));
-        Observer::step(observer, Step::Unit { at, unit, bucket });
+        if observes(observer) {
+            let at = slot.map(|slot| canary.reads.describe(slot));
+            Observer::step(observer, Step::Unit { at, unit, bucket });
+        }
         Draw {
             bucket: Some(bucket),
             reason: Reason::Share,
@@ -355,10 +358,12 @@ fn draw<R: Request>(
         if let Some(unit) = values.first_filled(*slot) {
             return by_unit(unit, Some(*slot), observer);
         }
-        observer.step(Step::NoUnitAt {
-            at: canary.reads.describe(*slot),
-            empty: values.present() & slot.bit() != 0,
-        });
+        if observes(observer) {
+            observer.step(Step::NoUnitAt {
+                at: canary.reads.describe(*slot),
+                empty: values.present() & slot.bit() != 0,
+            });
+        }
     }
     observer.step(Step::NoUnit(canary.when_no_unit));
     let nothing = Draw {

@@ -4,12 +4,9 @@
 //! report every problem at once: `serde` derives stop at the first. JSON (in the filter) and YAML
 //! (in tools, with spans) become the same tree, so both get the same reader and the same messages.
 
-mod outline;
-
-pub(crate) use outline::{Items, outline};
-
 use core::fmt;
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use core::marker::PhantomData;
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 /// Where something stands in its source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,15 +105,59 @@ impl From<String> for Key {
 }
 
 /// Builds a [`Value`] from whatever a self-describing format has.
-pub(crate) struct ValueVisitor<S>(core::marker::PhantomData<S>);
+pub(crate) struct ValueVisitor<'o, S> {
+    outline: Option<Outline<'o>>,
+    spans: PhantomData<S>,
+}
 
-impl<S> ValueVisitor<S> {
+/// What is not kept of a document.
+struct Outline<'o> {
+    /// The lists at its root; in such a list there are none.
+    lists: &'o [&'o str],
+    take: &'o mut dyn FnMut(usize, &Node),
+}
+
+/// Reads JSON but for the first list at its root that has one of these names, which comes out empty: its
+/// items are handed on, each with its number, and each is gone before the next is read.
+///
+/// # Errors
+/// It is not JSON.
+pub(crate) fn outline(
+    json: &[u8],
+    lists: &[&str],
+    take: &mut dyn FnMut(usize, &Node),
+) -> serde_json::Result<Node> {
+    let mut json = serde_json::Deserializer::from_slice(json);
+    let value = ValueVisitor::<NoSpans>::of(Outline { lists, take }).deserialize(&mut json)?;
+    json.end()?;
+    Ok(Node { span: None, value })
+}
+
+impl<'o, S> ValueVisitor<'o, S> {
     pub(crate) fn new() -> Self {
-        Self(core::marker::PhantomData)
+        Self {
+            outline: None,
+            spans: PhantomData,
+        }
+    }
+
+    fn of(outline: Outline<'o>) -> Self {
+        Self {
+            outline: Some(outline),
+            ..Self::new()
+        }
     }
 }
 
-impl<'de, S: Spans> Visitor<'de> for ValueVisitor<S> {
+impl<'de, S: Spans> DeserializeSeed<'de> for ValueVisitor<'_, S> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de, S: Spans> Visitor<'de> for ValueVisitor<'_, S> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -157,16 +198,33 @@ impl<'de, S: Spans> Visitor<'de> for ValueVisitor<S> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
         let mut nodes = Vec::new();
+        let mut outline = self.outline;
+        let mut index = 0usize;
         while let Some(node) = list.next_element::<S::Node<'de>>()? {
-            nodes.push(node.into());
+            match &mut outline {
+                Some(Outline { lists: [], take }) => take(index, &node.into()),
+                _ => nodes.push(node.into()),
+            }
+            index = index.saturating_add(1);
         }
         Ok(Value::List(nodes))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
-        let mut entries = Vec::new();
-        while let Some((key, node)) = map.next_entry::<S::Key<'de>, S::Node<'de>>()? {
-            entries.push((key.into(), node.into()));
+        let mut entries: Vec<(Key, Node)> = Vec::new();
+        let mut outline = self.outline;
+        while let Some(key) = map.next_key::<S::Key<'de>>()? {
+            let key: Key = key.into();
+            let list = outline.take_if(|outline| outline.lists.contains(&key.name.as_str()));
+            let node = match list {
+                Some(Outline { take, .. }) => {
+                    let list = ValueVisitor::<S>::of(Outline { lists: &[], take });
+                    let value = map.next_value_seed(list)?;
+                    Node { span: None, value }
+                }
+                None => map.next_value::<S::Node<'de>>()?.into(),
+            };
+            entries.push((key, node));
         }
         Ok(Value::Map(entries))
     }

@@ -1,70 +1,78 @@
 //! What `inherit` says of canaries that are read together with it.
 
 use super::fields::{Field, Report, nearest_or_all};
-use super::reader::{Ancestor, Taken};
+use super::reader::Taken;
 use super::{Callers, Canary};
 use crate::diagnostic::Diagnostic;
-use crate::node::Node;
+use crate::node::Span;
 
-/// What a canary inherits, kept until all canaries are read: the map in `inherit`.
-pub(super) struct Heir {
+/// Something that `inherit` lists, kept until all canaries are read: a canary, or a variant of it.
+pub(super) struct Listed {
     source: usize,
     path: String,
-    listed: Node,
+    span: Option<Span>,
+    canary: String,
+    /// What the canary calls it.
+    variant: Option<String>,
 }
 
-impl Heir {
-    /// What is kept of a canary, if it inherits anything.
-    pub(super) fn of(canary: &Canary, source: usize, field: &Field<'_>) -> Option<Self> {
-        let inherit = canary.spec.inherit.as_ref()?;
-        if inherit.from == Callers::Nobody {
-            return None;
-        }
-        let spec = field.peek()?.get("spec")?.peek()?;
-        let listed = spec.get("inherit")?.peek()?.get("canaries")?;
-        Some(Self {
-            source,
-            listed: listed.node.clone(),
-            path: listed.path,
-        })
+/// What a canary inherits, each canary before its variants.
+pub(super) fn listed(canary: &Canary, source: usize, field: &Field<'_>) -> Vec<Listed> {
+    let mut all = Vec::new();
+    let inherit = canary.spec.inherit.as_ref();
+    if inherit.is_none_or(|inherit| inherit.from == Callers::Nobody) {
+        return all;
     }
+    let mut list = |canary: &str, variant: Option<&str>, field: &Field<'_>| {
+        let (path, span) = field.key_place();
+        all.push(Listed {
+            source,
+            path: path.to_owned(),
+            span,
+            canary: canary.to_owned(),
+            variant: variant.map(str::to_owned),
+        });
+    };
+    let canaries = field.peek().and_then(|fields| {
+        let spec = fields.get("spec")?.peek()?;
+        spec.get("inherit")?.peek()?.get("canaries")?.peek()
+    });
+    for (canary, field) in canaries.iter().flat_map(|canaries| canaries.entries()) {
+        list(canary, None, &field);
+        for (variant, field) in field.peek().iter().flat_map(|map| map.entries()) {
+            list(canary, Some(variant), &field);
+        }
+    }
+    all
 }
 
-/// Checks every `inherit` against the canaries it lists, as far as they are among those read. Those of
-/// other teams may be elsewhere.
-pub(super) fn check_ancestors(taken: &dyn Taken, heirs: &[Heir], found: &mut Vec<Diagnostic>) {
-    for heir in heirs {
+/// Checks all that is inherited against the canaries it comes from, as far as they are among those read.
+/// Those of other teams may be elsewhere.
+pub(super) fn check_ancestors(taken: &dyn Taken, listed: &[Listed], found: &mut Vec<Diagnostic>) {
+    for listed in listed {
+        let name = &listed.canary;
+        let Some(ancestor) = taken.ancestor(name) else {
+            continue;
+        };
         let mut report = Report {
-            source: heir.source,
+            source: listed.source,
             found,
         };
-        let listed = Field::at(heir.path.clone(), &heir.listed);
-        for (name, field) in listed.peek().iter().flat_map(|listed| listed.entries()) {
-            if let Some(ancestor) = taken.ancestor(name) {
-                check_ancestor(name, &ancestor, &field, &mut report);
-            }
-        }
-    }
-}
-
-fn check_ancestor(name: &str, ancestor: &Ancestor<'_>, field: &Field<'_>, report: &mut Report<'_>) {
-    if !ancestor.travels {
-        report.warning(
-            field.key_place(),
-            "nothing-to-inherit",
-            format!("the decisions of `{name}` do not travel, so nothing of them arrives here"),
-            format!("write `propagate: {{baggage: true}}` into the spec of `{name}`"),
-        );
-    }
-    let known = &ancestor.variants;
-    for (theirs, field) in field.peek().iter().flat_map(|map| map.entries()) {
-        if !known.contains(&theirs) {
-            report.error(
-                field.key_place(),
+        let place = (listed.path.as_str(), listed.span);
+        match listed.variant.as_deref() {
+            None if !ancestor.travels => report.warning(
+                place,
+                "nothing-to-inherit",
+                format!("the decisions of `{name}` do not travel, so nothing of them arrives here"),
+                format!("write `propagate: {{baggage: true}}` into the spec of `{name}`"),
+            ),
+            Some(theirs) if !ancestor.variants.contains(&theirs) => report.error(
+                place,
                 "unknown-variant",
                 format!("`{name}` has no variant `{theirs}`"),
-                nearest_or_all(theirs, known),
-            );
+                nearest_or_all(theirs, &ancestor.variants),
+            ),
+            _ => {}
         }
     }
 }

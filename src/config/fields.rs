@@ -5,7 +5,6 @@
 
 use crate::diagnostic::{Diagnostic, Place, Severity};
 use crate::node::{Key, Node, Span, Value};
-use std::collections::BTreeSet;
 
 /// What was found wrong so far.
 pub(super) struct Report<'r> {
@@ -214,10 +213,18 @@ impl<'n> Field<'n> {
             self.wrong_kind(report, "a map", help);
             return None;
         };
-        let mut first: Vec<(&Key, &Node)> = Vec::with_capacity(fields.entries.len());
-        let mut seen = BTreeSet::new();
+        let mut names: Vec<&str> = fields.entries.iter().map(|(key, _)| &*key.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        if names.len() == fields.entries.len() {
+            return Some(fields);
+        }
+        let mut first: Vec<(&Key, &Node)> = Vec::with_capacity(names.len());
+        let mut seen = vec![false; names.len()];
         for (key, node) in fields.entries {
-            if !seen.insert(key.name.as_str()) {
+            let name = names.binary_search(&&*key.name).ok();
+            let seen = name.and_then(|name| seen.get_mut(name));
+            if seen.is_some_and(|seen| core::mem::replace(seen, true)) {
                 report.error(
                     (&join(&self.path, &key.name), key.span),
                     "repeated-field",

@@ -5,7 +5,7 @@ use super::reader::{LIST_FIELDS, Reader, Settings, Taken};
 use super::too_large;
 use super::{Canary, VARIANT_HEADER};
 use crate::diagnostic::{Diagnostic, Place, Severity, any_error};
-use crate::node::{Items, Node, outline};
+use crate::node::{Node, outline};
 
 /// What the plugin's config says in `kind`.
 pub const PLUGIN_KIND: &str = "Plugin";
@@ -67,33 +67,35 @@ pub(crate) fn read_json_into(
     if let Some(diagnostic) = too_large(bytes.len()) {
         return Err(vec![diagnostic]);
     }
-    let (settings, found) = match read_items(bytes, taken) {
-        Some(read) => read,
-        None => serde_json::from_slice(bytes).map(|node| read_trees(&[(0, &node)], taken)),
-    }
-    .map_err(|error| vec![not_json(&error)])?;
+    let read = read_items(bytes, taken).map_err(|error| vec![not_json(&error)])?;
+    let (settings, found) = read;
     if any_error(&found) {
         return Err(found);
     }
     Ok(settings)
 }
 
-/// Reads a list of canaries item by item; `None` if this is none, or nothing that can be read so.
+/// Reads a list of canaries item by item, and whatever else there is as a whole.
 fn read_items(
     bytes: &[u8],
     taken: &mut dyn Taken,
-) -> Option<serde_json::Result<(Settings, Vec<Diagnostic>)>> {
-    let mut count = 0;
-    let root = outline(bytes, Items::Counted(&LIST_FIELDS, &mut count)).ok()?;
+) -> serde_json::Result<(Settings, Vec<Diagnostic>)> {
+    let mut count = 0usize;
+    let mut counted = |_, _: &Node| count = count.saturating_add(1);
+    let root = outline(bytes, &LIST_FIELDS, &mut counted)?;
     let root = Field::root(&root);
     let mut reader = Reader::new(taken);
     reader.settings(0, &root);
-    let list = reader.list(0, &root)?;
+    let Some(list) = reader.list(0, &root) else {
+        drop(reader);
+        let node = serde_json::from_slice(bytes)?;
+        return Ok(read_trees(&[(0, &node)], taken));
+    };
     // No canary has so few bytes: a list of other things makes no room.
     reader.expect(count.min(bytes.len() / 128));
     let mut item = |index, node: &Node| reader.item(0, list, index, node);
-    let read = outline(bytes, Items::HandedOn(list, &mut item));
-    Some(read.map(|_| reader.end()))
+    outline(bytes, &[list], &mut item)?;
+    Ok(reader.end())
 }
 
 fn read_trees(documents: &[(usize, &Node)], taken: &mut dyn Taken) -> (Settings, Vec<Diagnostic>) {

@@ -7,8 +7,7 @@ use super::names::{known_variant, token};
 use super::read_shares::read_shares;
 use super::read_unit::deciding_header;
 use super::{Condition, Named, Outcome, Rule, Test};
-use crate::policy::compile_regex;
-use std::collections::BTreeSet;
+use crate::policy::{Table, compile_regex};
 
 const CONDITIONS: &[&str] = &[
     "all", "any", "not", "header", "cookie", "query", "path", "method", "host",
@@ -28,7 +27,7 @@ pub(super) fn read_rules(
 ) -> Vec<Rule> {
     let mut rules = Vec::new();
     let mut earlier = Earlier {
-        names: BTreeSet::new(),
+        names: Table::default(),
         rules: Vec::new(),
         steps: Steps::new(),
     };
@@ -37,7 +36,7 @@ pub(super) fn read_rules(
             continue;
         };
         check_reachable(&name, &when, &mut earlier, &field, report);
-        earlier.names.insert(name.clone());
+        earlier.names.entry(name.as_bytes(), || ());
         earlier.rules.push((name.clone(), when.clone()));
         // A rule that gives nothing sound still shadows those below it.
         if let Some(outcome) = outcome {
@@ -53,7 +52,7 @@ pub(super) fn read_rules(
 
 /// The rules above one.
 struct Earlier {
-    names: BTreeSet<String>,
+    names: Table<()>,
     rules: Vec<(String, Condition)>,
     /// What is left to compare them all with each other.
     steps: Steps,
@@ -67,7 +66,7 @@ fn check_reachable(
     field: &Field<'_>,
     report: &mut Report<'_>,
 ) {
-    if earlier.names.contains(name) {
+    if earlier.names.get(name.as_bytes()).is_some() {
         report.error(
             field.key_place(),
             "repeated-rule",

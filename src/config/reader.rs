@@ -1,6 +1,6 @@
 //! What one canary after another is read by: what they agree on, and what becomes of each.
 
-use super::ancestors::{Heir, check_ancestors};
+use super::ancestors::{Listed, check_ancestors, listed};
 use super::claims::{Claims, Whose};
 use super::fields::{Field, Fields, Report};
 use super::names::{header_name, name_in_list};
@@ -59,7 +59,8 @@ pub(super) struct Reader<'t> {
     header: Option<Place>,
     found: Vec<Diagnostic>,
     claims: Claims,
-    heirs: Vec<Heir>,
+    /// What canaries inherit.
+    listed: Vec<Listed>,
     taken: &'t mut dyn Taken,
 }
 
@@ -81,7 +82,7 @@ impl<'t> Reader<'t> {
             header: None,
             found: Vec::new(),
             claims: Claims::default(),
-            heirs: Vec::new(),
+            listed: Vec::new(),
             taken,
         }
     }
@@ -199,13 +200,13 @@ impl<'t> Reader<'t> {
         super::rollout::check_queries(field, &canary, &mut report);
         let whose = Whose::new(&canary, source, item);
         self.claims.claim(whose, field, &canary, &mut report);
-        self.heirs.extend(Heir::of(&canary, source, field));
+        self.listed.extend(listed(&canary, source, field));
         self.taken.take(canary, self.settings.edge);
     }
 
     /// What holds for all, and every problem.
     pub(super) fn end(mut self) -> (Settings, Vec<Diagnostic>) {
-        check_ancestors(self.taken, &self.heirs, &mut self.found);
+        check_ancestors(self.taken, &self.listed, &mut self.found);
         (self.settings, self.found)
     }
 }

@@ -1,7 +1,7 @@
 //! What a request pins, words and tokens.
 
 use super::cause::{Cause, Causes};
-use crate::decide::{Observer, Step};
+use crate::decide::{Observer, Step, observes};
 use crate::policy::{CanaryPolicy, PinWord, Values};
 use crate::{Moment, Request, Timestamp, bytes};
 
@@ -34,17 +34,19 @@ pub(crate) fn pinned<R: Request>(
         let never = values.any(*slot, |sent| {
             let word = sent.trim_ascii();
             let meaning = match canary.signers {
-                None => Ok(canary.pin_words.get(word).copied()),
+                None => Ok(canary.pin_word(word)),
                 Some(_) => tokens.meaning(word, canary, moment),
             };
             let refused = meaning.err();
             let meaning = meaning.unwrap_or_default();
-            observer.step(Step::Pin {
-                at: canary.reads.describe(*slot),
-                word: sent,
-                known: meaning.is_some(),
-                refused,
-            });
+            if observes(observer) {
+                observer.step(Step::Pin {
+                    at: canary.reads.describe(*slot),
+                    word: sent,
+                    known: meaning.is_some(),
+                    refused,
+                });
+            }
             if let Some(cause) = refused {
                 pinned.refused.insert(cause);
             }
@@ -79,10 +81,10 @@ impl Tokens {
             return Ok(None);
         };
         if !is_token(word) {
-            return match canary.pin_words.get(word) {
+            return match canary.pin_word(word) {
                 Some(PinWord::Variant(_)) if signers.required => Err(Cause::Unsigned),
                 // Opting out is always allowed.
-                known => Ok(known.copied()),
+                known => Ok(known),
             };
         }
         if self.seen >= MAX_TOKENS {

@@ -127,9 +127,9 @@ impl Signers {
         if !for_us {
             return Err(Cause::Audience);
         }
-        let word = canary.pin_words.get(variant.as_bytes());
+        let word = canary.pin_word(variant.as_bytes());
         Ok(Verdict {
-            word: *word.ok_or(Cause::Variant)?,
+            word: word.ok_or(Cause::Variant)?,
             expires,
             not_before,
         })

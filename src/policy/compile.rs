@@ -9,12 +9,11 @@ use super::line::{FixedShares, Growth, Line, RampPoint, Territory};
 use super::reads::{Reads, Slot, Source};
 use super::rules::{Rule, RuleOutcome, Rules};
 use super::table::Table;
-use super::{CanaryPolicy, PinWord, Policy, VariantId};
+use super::{CanaryPolicy, Policy, VariantId};
 use crate::baggage;
 use crate::bucket::SEPARATOR;
 use crate::config::{
-    self, Ancestor, Canary, NEVER, Named, Outcome, Shape, Shares, Spec, Taken, UnitSource,
-    WhenNoUnit,
+    self, Ancestor, Canary, Named, Outcome, Shape, Shares, Spec, Taken, UnitSource, WhenNoUnit,
 };
 use crate::pin::{Cause, Signers};
 use regex_lite::{Regex, RegexBuilder};
@@ -139,7 +138,7 @@ impl<'c> Variants<'c> {
     }
 
     fn shares(&self, shares: &Shares) -> FixedShares {
-        let mut fixed = FixedShares::default();
+        let mut fixed = FixedShares::none(self.names.len());
         for (name, share) in shares {
             if let Some(variant) = self.id(name) {
                 fixed.set(variant, *share);
@@ -167,13 +166,6 @@ fn compile_canary(
     .into_iter()
     .filter_map(|(source, name)| reads.slot(source, name.as_deref()?))
     .collect();
-    let mut pin_words = Table::default();
-    pin_words.entry(NEVER.as_bytes(), || PinWord::Never);
-    for (index, name) in variants.names.iter().enumerate() {
-        pin_words.entry(name.as_bytes(), || {
-            PinWord::Variant(VariantId::from_index(index))
-        });
-    }
     // At the edge, whatever came with the request came from outside.
     let heritage = spec.inherit.as_ref().filter(|_| !edge);
     let heritage =
@@ -188,6 +180,7 @@ fn compile_canary(
         let keys = exact_keys(&rule.when, &mut reads);
         rules.push(Rule::new(&rule.name, condition, outcome), keys);
     }
+    rules.settle();
     let mut units: Vec<Slot> = spec
         .unit
         .iter()
@@ -202,10 +195,10 @@ fn compile_canary(
         // What was issued before is the last place to look for a unit.
         let name = name_of(spec.issue_cookie.as_ref());
         units.extend(reads.slot(Source::Cookie, name));
-        cookie = Some(UnitCookie::new(
-            &spec.issue_cookie.clone().unwrap_or_default(),
-        ));
+        let issued = spec.issue_cookie.clone().unwrap_or_default();
+        cookie = Some(Box::new(UnitCookie::new(&issued)));
     }
+    reads.settle();
     let propagates = spec.propagate.is_some_and(|propagate| propagate.baggage);
     let member_key = propagates.then(|| baggage::key(&canary.full_name()).into());
     let mut salted = canary.salt().into_bytes();
@@ -218,17 +211,16 @@ fn compile_canary(
         default,
         reads,
         pins,
-        pin_words,
-        heritage,
+        heritage: heritage.map(Box::new),
         signers: None,
         rules,
-        units,
+        units: units.into(),
         when_no_unit: spec.when_no_unit,
         cookie,
         guard: spec
             .guard
             .as_ref()
-            .map(|guard| compile_guard(guard, &variants, default)),
+            .map(|guard| Box::new(compile_guard(guard, &variants, default))),
         salted: salted.into(),
         evidence: spec.evidence.clone(),
         member_key,

@@ -11,10 +11,10 @@ use crate::bucket::{Position, Share};
 /// The shares of a canary and where they lie.
 #[derive(Debug)]
 pub(crate) struct Line {
-    territories: Vec<Territory>,
+    territories: Box<[Territory]>,
     base: FixedShares,
     /// By time.
-    ramp: Vec<RampPoint>,
+    ramp: Box<[RampPoint]>,
 }
 
 /// Where a variant's part of the line grows.
@@ -32,9 +32,9 @@ pub(super) enum Growth {
     FromTheEnd,
 }
 
-/// Shares by variant number; a variant without an entry has none.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct FixedShares(pub(super) Vec<Share>);
+/// Shares by variant number.
+#[derive(Clone, Debug)]
+pub(crate) struct FixedShares(Box<[Share]>);
 
 #[derive(Debug)]
 pub(super) struct RampPoint {
@@ -62,11 +62,12 @@ impl FixedShares {
         self.0.get(variant.index()).copied().unwrap_or_default()
     }
 
+    /// None for so many variants.
+    pub(super) fn none(variants: usize) -> Self {
+        Self(vec![Share::NONE; variants].into())
+    }
+
     pub(super) fn set(&mut self, variant: VariantId, share: Share) {
-        let needed = variant.index().saturating_add(1);
-        if self.0.len() < needed {
-            self.0.resize(needed, Share::NONE);
-        }
         if let Some(slot) = self.0.get_mut(variant.index()) {
             *slot = share;
         }
@@ -99,9 +100,9 @@ impl Line {
         ramp: Vec<RampPoint>,
     ) -> Self {
         Self {
-            territories,
+            territories: territories.into(),
             base,
-            ramp,
+            ramp: ramp.into(),
         }
     }
 

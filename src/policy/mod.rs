@@ -39,7 +39,7 @@ pub(crate) use reads::{MAX_SLOTS, Sent, Slot, Values};
 pub(crate) use rules::{RuleOutcome, Rules};
 
 use crate::bucket::{Position, Share};
-use crate::config::{Canaries, Evidence, WhenNoUnit, read_json_into};
+use crate::config::{Canaries, Evidence, NEVER, WhenNoUnit, read_json_into};
 use crate::diagnostic::Diagnostic;
 use crate::pin::{Cause, Signers};
 use crate::{Reason, Timestamp};
@@ -69,20 +69,19 @@ pub struct CanaryPolicy {
     number: usize,
     pub(crate) name: Box<str>,
     /// In the byte order of their names, which the territories on the line follow.
-    pub(crate) variants: Vec<Box<str>>,
+    pub(crate) variants: Box<[Box<str>]>,
     pub(crate) default: VariantId,
     pub(crate) reads: Reads,
-    pub(crate) pins: Vec<Slot>,
-    pub(crate) pin_words: Table<PinWord>,
-    pub(crate) heritage: Option<Heritage>,
+    pub(crate) pins: Box<[Slot]>,
+    pub(crate) heritage: Option<Box<Heritage>>,
     /// Whose signatures make a pin valid; without them it is taken at its word.
     pub(crate) signers: Option<Box<Signers>>,
     pub(crate) rules: Rules,
     pub(crate) line: Line,
-    pub(crate) units: Vec<Slot>,
+    pub(crate) units: Box<[Slot]>,
     pub(crate) when_no_unit: WhenNoUnit,
-    pub(crate) cookie: Option<UnitCookie>,
-    pub(crate) guard: Option<Guarded>,
+    pub(crate) cookie: Option<Box<UnitCookie>>,
+    pub(crate) guard: Option<Box<Guarded>>,
     /// The salt, and the separator behind it.
     pub(crate) salted: Box<[u8]>,
     pub(crate) evidence: Option<Evidence>,
@@ -204,6 +203,16 @@ impl CanaryPolicy {
         self.variants.iter().map(AsRef::as_ref)
     }
 
+    /// What a pin's word means.
+    pub(crate) fn pin_word(&self, word: &[u8]) -> Option<PinWord> {
+        if word == NEVER.as_bytes() {
+            return Some(PinWord::Never);
+        }
+        let names = &self.variants;
+        let found = names.binary_search_by(|name| name.as_bytes().cmp(word));
+        found.ok().map(VariantId::from_index).map(PinWord::Variant)
+    }
+
     /// The variants, in the order of their numbers.
     pub fn variants(&self) -> impl ExactSizeIterator<Item = VariantId> + use<> {
         (0..self.variants.len()).map(VariantId::from_index)
@@ -234,12 +243,12 @@ impl CanaryPolicy {
     /// The cookie that carries an issued unit, where one is issued.
     #[inline]
     pub fn unit_cookie(&self) -> Option<&UnitCookie> {
-        self.cookie.as_ref()
+        self.cookie.as_deref()
     }
 
     /// Its guard, if it has one.
     pub fn guard(&self) -> Option<&Guarded> {
-        self.guard.as_ref()
+        self.guard.as_deref()
     }
 
     /// Which counter a variant given for a reason counts in.

@@ -35,7 +35,6 @@ pub enum Source {
 /// What a canary reads.
 #[derive(Debug, Default)]
 pub(crate) struct Reads {
-    names: Vec<(Source, Box<[u8]>)>,
     headers: Names,
     cookies: Names,
     queries: Names,
@@ -124,25 +123,39 @@ impl Reads {
     /// The slot of a name; `None` when all are taken.
     pub(super) fn slot(&mut self, source: Source, name: &str) -> Option<Slot> {
         let name = name.as_bytes();
-        let known = self
-            .names
-            .iter()
-            .position(|(from, known)| *from == source && known.as_ref() == name);
-        if let Some(index) = known {
-            return u8::try_from(index).ok().map(Slot);
+        let taken = self.sources().iter().fold(0usize, |all, (_, names)| {
+            all.saturating_add(names.slots.len())
+        });
+        let names = match source {
+            Source::Header => &mut self.headers,
+            Source::Cookie => &mut self.cookies,
+            Source::Query => &mut self.queries,
+        };
+        if let Some(slot) = names.find(name) {
+            return Some(slot);
         }
-        if self.names.len() >= MAX_SLOTS {
+        if taken >= MAX_SLOTS {
             self.overflowed = true;
             return None;
         }
-        let slot = Slot(u8::try_from(self.names.len()).ok()?);
-        self.names.push((source, Box::from(name)));
-        match source {
-            Source::Header => self.headers.add(name, slot),
-            Source::Cookie => self.cookies.add(name, slot),
-            Source::Query => self.queries.add(name, slot),
-        }
+        let slot = Slot(u8::try_from(taken).ok()?);
+        names.add(name, slot);
         Some(slot)
+    }
+
+    /// Gives back the room that no more names need.
+    pub(super) fn settle(&mut self) {
+        self.headers.slots.shrink_to_fit();
+        self.cookies.slots.shrink_to_fit();
+        self.queries.slots.shrink_to_fit();
+    }
+
+    fn sources(&self) -> [(Source, &Names); 3] {
+        [
+            (Source::Header, &self.headers),
+            (Source::Cookie, &self.cookies),
+            (Source::Query, &self.queries),
+        ]
     }
 
     /// Whether there were more names than slots.
@@ -150,12 +163,15 @@ impl Reads {
         self.overflowed
     }
 
-    /// Where a slot's value comes from, and its name there.
-    #[inline]
+    /// Where a slot's value comes from, and its name there: for explanations and for the rare request, as
+    /// names are found by slot only by looking through them.
     pub(crate) fn describe(&self, slot: Slot) -> (Source, &[u8]) {
-        self.names
-            .get(slot.index())
-            .map_or((Source::Header, &[]), |(source, name)| (*source, name))
+        for (source, names) in self.sources() {
+            if let Some((name, _)) = names.slots.iter().find(|(_, known)| *known == slot) {
+                return (source, name);
+            }
+        }
+        (Source::Header, &[])
     }
 }
 

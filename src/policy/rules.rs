@@ -77,6 +77,17 @@ impl Rules {
         }
     }
 
+    /// Gives back the room that no more rules need.
+    pub(super) fn settle(&mut self) {
+        self.rules.shrink_to_fit();
+        self.scanned.shrink_to_fit();
+        self.indexed.shrink_to_fit();
+        for (_, table) in &mut self.indexed {
+            table.settle();
+            table.values_mut().for_each(Vec::shrink_to_fit);
+        }
+    }
+
     #[inline]
     pub(crate) fn len(&self) -> usize {
         self.rules.len()

@@ -57,6 +57,15 @@ impl<T> Table<T> {
         self.values.get(self.places.get(key)?)
     }
 
+    /// Gives back the room that no more values need.
+    pub(crate) fn settle(&mut self) {
+        self.values.shrink_to_fit();
+    }
+
+    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.values.iter_mut()
+    }
+
     /// The value of `key`, made by `default` if it is not there yet; always `Some`.
     pub(crate) fn entry(&mut self, key: &[u8], default: impl FnOnce() -> T) -> Option<&mut T> {
         let place = self.places.entry(key, self.values.len());

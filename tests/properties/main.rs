@@ -31,5 +31,6 @@ mod rules;
 mod sequence;
 mod shares;
 mod sizes;
+mod streamed;
 mod tokens;
 mod written;
