@@ -5,6 +5,7 @@
 
 use crate::diagnostic::{Diagnostic, Place, Severity};
 use crate::node::{Key, Node, Span, Value};
+use crate::policy::Table;
 
 /// What was found wrong so far.
 pub(super) struct Report<'r> {
@@ -95,7 +96,7 @@ impl<'n> Field<'n> {
     pub(super) fn at(path: String, node: &'n Node) -> Self {
         Self {
             path,
-            key_span: node.span.map(first_line_of),
+            key_span: node.span.map(Span::first_line),
             node,
         }
     }
@@ -213,26 +214,18 @@ impl<'n> Field<'n> {
             self.wrong_kind(report, "a map", help);
             return None;
         };
-        let mut names: Vec<&str> = fields.entries.iter().map(|(key, _)| &*key.name).collect();
-        names.sort_unstable();
-        names.dedup();
-        if names.len() == fields.entries.len() {
-            return Some(fields);
-        }
-        let mut first: Vec<(&Key, &Node)> = Vec::with_capacity(names.len());
-        let mut seen = vec![false; names.len()];
+        let mut first: Vec<(&Key, &Node)> = Vec::with_capacity(fields.entries.len());
+        let mut seen = Table::default();
         for (key, node) in fields.entries {
-            let name = names.binary_search(&&*key.name).ok();
-            let seen = name.and_then(|name| seen.get_mut(name));
-            if seen.is_some_and(|seen| core::mem::replace(seen, true)) {
+            if seen.add(key.name.as_bytes()) {
+                first.push((key, node));
+            } else {
                 report.error(
                     (&join(&self.path, &key.name), key.span),
                     "repeated-field",
                     format!("`{}` is there twice", key.name),
                     "keep one of them".to_owned(),
                 );
-            } else {
-                first.push((key, node));
             }
         }
         Some(Fields {
@@ -353,14 +346,6 @@ impl<'n> Fields<'n> {
             key_span: key.span,
             node,
         }
-    }
-}
-
-/// A span cut down to a point: a block is marked where it begins.
-fn first_line_of(span: Span) -> Span {
-    Span {
-        end: span.start,
-        ..span
     }
 }
 

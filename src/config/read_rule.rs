@@ -25,7 +25,6 @@ pub(super) fn read_rules(
     context: &Context<'_>,
     report: &mut Report<'_>,
 ) -> Vec<Rule> {
-    let mut rules = Vec::new();
     let mut earlier = Earlier {
         names: Table::default(),
         rules: Vec::new(),
@@ -36,24 +35,24 @@ pub(super) fn read_rules(
             continue;
         };
         check_reachable(&name, &when, &mut earlier, &field, report);
-        earlier.names.entry(name.as_bytes(), || ());
-        earlier.rules.push((name.clone(), when.clone()));
         // A rule that gives nothing sound still shadows those below it.
-        if let Some(outcome) = outcome {
-            rules.push(Rule {
-                name,
-                when,
-                outcome,
-            });
-        }
+        earlier.rules.push((name, when, outcome));
     }
-    rules
+    let rules = earlier.rules.into_iter().filter_map(|rule| {
+        let (name, when, outcome) = rule;
+        Some(Rule {
+            name,
+            when,
+            outcome: outcome?,
+        })
+    });
+    rules.collect()
 }
 
 /// The rules above one.
 struct Earlier {
     names: Table<()>,
-    rules: Vec<(String, Condition)>,
+    rules: Vec<(String, Condition, Option<Outcome>)>,
     /// What is left to compare them all with each other.
     steps: Steps,
 }
@@ -66,7 +65,7 @@ fn check_reachable(
     field: &Field<'_>,
     report: &mut Report<'_>,
 ) {
-    if earlier.names.get(name.as_bytes()).is_some() {
+    if !earlier.names.add(name.as_bytes()) {
         report.error(
             field.key_place(),
             "repeated-rule",
@@ -75,7 +74,7 @@ fn check_reachable(
         );
     }
     let Earlier { rules, steps, .. } = earlier;
-    if let Some((first, _)) = rules.iter().find(|(_, wide)| implies(when, wide, steps)) {
+    if let Some((first, ..)) = rules.iter().find(|(_, wide, _)| implies(when, wide, steps)) {
         report.error(
             field.key_place(),
             "unreachable-rule",

@@ -47,6 +47,15 @@ impl<T> Default for Table<T> {
     }
 }
 
+impl Table<()> {
+    /// Adds a key; false if it was there.
+    pub(crate) fn add(&mut self, key: &[u8]) -> bool {
+        let before = self.values.len();
+        self.entry(key, || ());
+        before != self.values.len()
+    }
+}
+
 impl<T> Table<T> {
     pub(crate) fn is_empty(&self) -> bool {
         self.values.is_empty()

@@ -63,6 +63,9 @@ pub(crate) struct Bench {
     /// Only what the budgets need; exit code 1 if one is exceeded
     #[arg(long, conflicts_with = "scenarios")]
     short: bool,
+    /// Only what the module weighs: its bytes, its memory in Envoy, and the time a large config takes
+    #[arg(long, conflicts_with_all = ["scenarios", "short", "profile"])]
+    weight: bool,
     /// Keep callgrind's profile of each scenario in target/bench/, for callgrind_annotate
     ///
     /// Envoy has no symbols, but the profile tells where instructions go: functions of the object
@@ -90,20 +93,22 @@ impl Bench {
         let wanted = scenarios.iter().filter(|scenario| self.wants(scenario));
         let bases: Vec<&str> = wanted.map(|scenario| scenario.base).collect();
         scenarios.retain(|it| self.wants(it) || bases.contains(&it.id.as_str()));
-        if scenarios.len() < 2 {
+        if scenarios.len() < 2 && !self.weight {
             bail!(
                 "no scenario is called anything like {}; `cargo xtask bench --list` shows them",
                 self.scenarios.join(", ")
             );
         }
         let envoy = self.envoy.wanted();
-        let whole = self.scenarios.is_empty() && !self.short;
+        let whole = self.scenarios.is_empty() && !self.short && !self.weight;
 
         let step = Step::begin("building the module");
         module::build(&step)?;
         step.end("done");
         let step = Step::begin("counting instructions");
-        Need::Valgrind.ensure(&envoy, &step)?;
+        if !scenarios.is_empty() {
+            Need::Valgrind.ensure(&envoy, &step)?;
+        }
         let binary = envoy::ensure(&envoy)?;
         let profiles = self.profile.then(profiles).transpose()?;
         let measured = measure(&binary, &scenarios, profiles.as_deref(), &step)?;
@@ -112,13 +117,17 @@ impl Bench {
             envoy,
             measured,
             module: weight::of(&workspace::module_path())?,
-            memory: if whole {
+            memory: if whole || self.weight {
                 let config = policies::real(request::HOST);
                 Some(weight::memory(&binary, &config)?)
             } else {
                 None
             },
-            large: whole.then(|| weight::large(&binary)).transpose()?,
+            large: if whole || self.weight {
+                Some(weight::large(&binary)?)
+            } else {
+                None
+            },
             decide: if whole { decide::run()? } else { Vec::new() },
         };
         report.write()?;
@@ -135,6 +144,9 @@ impl Bench {
     }
 
     fn wants(&self, scenario: &Scenario) -> bool {
+        if self.weight {
+            return false;
+        }
         if self.short {
             return scenario.short;
         }

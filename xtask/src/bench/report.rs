@@ -111,7 +111,7 @@ impl Report {
 
     /// The table.
     pub(super) fn table(&self) -> String {
-        let mut text = format!("Envoy {}, instructions per request\n\n", self.envoy);
+        let mut text = String::new();
         let rows = self.rows();
         let width = rows.iter().map(|row| row.title.len()).max();
         let width = width.unwrap_or_default();
@@ -119,10 +119,13 @@ impl Report {
             // Writing to a String cannot fail.
             let _ = writeln!(text, "{line}");
         };
-        line(format_args!(
-            "{:width$}  {:>10}  {:>14}  {:>10}  {:>6}  goal",
-            "", "all", "over no filter", "/no filter", "/Lua"
-        ));
+        line(format_args!("Envoy {}", self.envoy));
+        if !rows.is_empty() {
+            line(format_args!(
+                "\n{:width$}  {:>10}  {:>14}  {:>10}  {:>6}  goal",
+                "instructions per request", "all", "over no filter", "/no filter", "/Lua"
+            ));
+        }
         for row in &rows {
             let lua = row
                 .ratio_to_lua
