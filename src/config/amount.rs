@@ -1,6 +1,7 @@
 //! Numbers and lengths of time.
 
-use super::fields::{Field, Report};
+use super::fields::Field;
+use super::report::Report;
 use crate::node::Value;
 
 /// A whole number from `least` to `most`.
@@ -18,7 +19,7 @@ pub(super) fn read_number(
         report.error(
             field.value_place(),
             "bad-number",
-            format!("`{text}` is not a whole number from {least} to {most}"),
+            format_args!("`{text}` is not a whole number from {least} to {most}"),
             None,
         );
     }
@@ -69,7 +70,7 @@ fn read_length(
         report.error(
             field.value_place(),
             "bad-duration",
-            format!("`{text}` is not a length of time"),
+            format_args!("`{text}` is not a length of time"),
             format!("write a number and {help}"),
         );
     }

@@ -1,7 +1,8 @@
 //! What `inherit` says of canaries that are read together with it.
 
-use super::fields::{Field, Report, nearest_or_all};
+use super::fields::{Field, nearest_or_all};
 use super::reader::Taken;
+use super::report::Report;
 use super::{Callers, Canary};
 use crate::diagnostic::Diagnostic;
 use crate::node::Span;
@@ -63,13 +64,15 @@ pub(super) fn check_ancestors(taken: &dyn Taken, listed: &[Listed], found: &mut 
             None if !ancestor.travels => report.warning(
                 place,
                 "nothing-to-inherit",
-                format!("the decisions of `{name}` do not travel, so nothing of them arrives here"),
+                format_args!(
+                    "the decisions of `{name}` do not travel, so nothing of them arrives here"
+                ),
                 format!("write `propagate: {{baggage: true}}` into the spec of `{name}`"),
             ),
             Some(theirs) if !ancestor.variants.contains(&theirs) => report.error(
                 place,
                 "unknown-variant",
-                format!("`{name}` has no variant `{theirs}`"),
+                format_args!("`{name}` has no variant `{theirs}`"),
                 nearest_or_all(theirs, &ancestor.variants),
             ),
             _ => {}

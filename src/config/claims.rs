@@ -1,7 +1,8 @@
 //! Names and hosts, of which each is one canary's.
 
 use super::Canary;
-use super::fields::{Field, Report, join};
+use super::fields::{Field, join};
+use super::report::Report;
 use crate::diagnostic::Place;
 use crate::node::{Span, Value};
 use crate::policy::{Table, host_names};
@@ -70,7 +71,7 @@ impl Claims {
                 (&name.path, name.node.span),
                 &first.place_of_name(),
                 "repeated-canary",
-                format!("there are two canaries `{}`", first.name),
+                format_args!("there are two canaries `{}`", first.name),
                 "give one of them another name or namespace",
             );
         }
@@ -90,7 +91,7 @@ impl Claims {
                         host.value_place(),
                         &first.place_of_host(its),
                         "host-conflict",
-                        format!(
+                        format_args!(
                             "host `{name}` is claimed by two canaries, `{}` and `{}`",
                             first.name, whose.name
                         ),

@@ -2,7 +2,8 @@
 
 use super::amount::read_millis;
 use super::context::Context;
-use super::fields::{Field, Report};
+use super::fields::Field;
+use super::report::Report;
 use super::write;
 use crate::arm::Arm;
 use serde::Serialize;
@@ -40,10 +41,10 @@ pub(super) fn read_evidence(
             report.error(
                 field.key_place(),
                 "bad-name",
-                format!(
+                format_args!(
                     "a variant is called `{arm}`, and so is an arm that responses are counted by"
                 ),
-                "give the variant another name".to_owned(),
+                "give the variant another name",
             );
         }
     }
@@ -64,11 +65,11 @@ fn read_bounds(field: &Field<'_>, report: &mut Report<'_>) -> Option<Vec<u32>> {
         report.error(
             field.key_place(),
             "too-many-bounds",
-            format!(
+            format_args!(
                 "{} bounds are more than the {MAX_BOUNDS} there can be",
                 list.len()
             ),
-            "keep those by which versions are to be compared".to_owned(),
+            "keep those by which versions are to be compared",
         );
     }
     let mut bounds: Vec<u32> = Vec::with_capacity(list.len());
@@ -81,22 +82,22 @@ fn read_bounds(field: &Field<'_>, report: &mut Report<'_>) -> Option<Vec<u32>> {
             report.error(
                 place,
                 "bound-too-long",
-                "this bound is longer than an hour",
-                "write `1h` or less".to_owned(),
+                format_args!("this bound is longer than an hour"),
+                "write `1h` or less",
             );
         } else if bounds.contains(&bound) {
             report.error(
                 place,
                 "repeated-bound",
-                "this bound is there already",
-                "keep one of them".to_owned(),
+                format_args!("this bound is there already"),
+                "keep one of them",
             );
         } else if bounds.last().is_some_and(|last| *last > bound) {
             report.error(
                 place,
                 "bound-order",
-                "this bound is shorter than the one before it",
-                "write the shortest first, like `[250ms, 1s]`".to_owned(),
+                format_args!("this bound is shorter than the one before it"),
+                "write the shortest first, like `[250ms, 1s]`",
             );
         } else {
             bounds.push(bound);

@@ -3,15 +3,9 @@
 //! Every method that cannot give what was asked for has said why before it returns `None`, so a
 //! reader goes on with the next field and a file's problems all come at once.
 
-use crate::diagnostic::{Diagnostic, Place, Severity};
+use super::report::{Help, Report};
 use crate::node::{Key, Node, Span, Value};
 use crate::policy::Table;
-
-/// What was found wrong so far.
-pub(super) struct Report<'r> {
-    pub(super) source: usize,
-    pub(super) found: &'r mut Vec<Diagnostic>,
-}
 
 /// A value on its place in the document.
 #[derive(Clone, Debug)]
@@ -27,61 +21,6 @@ pub(super) struct Fields<'n> {
     path: String,
     key_span: Option<Span>,
     entries: Vec<(&'n Key, &'n Node)>,
-}
-
-// === impl Report ===
-
-impl Report<'_> {
-    pub(super) fn error(
-        &mut self,
-        place: (&str, Option<Span>),
-        code: &'static str,
-        message: impl Into<String>,
-        help: impl Into<Option<String>>,
-    ) {
-        let (path, span) = place;
-        self.found.push(Diagnostic {
-            severity: Severity::Error,
-            code,
-            place: Place {
-                source: self.source,
-                path: path.to_owned(),
-                span,
-            },
-            first: None,
-            message: message.into(),
-            help: help.into(),
-        });
-    }
-
-    /// Something that works and is probably not what was meant.
-    pub(super) fn warning(
-        &mut self,
-        place: (&str, Option<Span>),
-        code: &'static str,
-        message: impl Into<String>,
-        help: impl Into<Option<String>>,
-    ) {
-        self.error(place, code, message, help);
-        if let Some(diagnostic) = self.found.last_mut() {
-            diagnostic.severity = Severity::Warning;
-        }
-    }
-
-    /// An error about two that clash, at the second of them.
-    pub(super) fn clash(
-        &mut self,
-        place: (&str, Option<Span>),
-        first: &Place,
-        code: &'static str,
-        message: String,
-        help: &str,
-    ) {
-        self.error(place, code, message, help.to_owned());
-        if let Some(diagnostic) = self.found.last_mut() {
-            diagnostic.first = Some(first.clone());
-        }
-    }
 }
 
 // === impl Field ===
@@ -142,7 +81,12 @@ impl<'n> Field<'n> {
     pub(super) fn filled(&self, report: &mut Report<'_>) -> Option<&'n str> {
         let text = self.text(report)?;
         if text.is_empty() {
-            report.error(self.value_place(), "empty", "this must not be empty", None);
+            report.error(
+                self.value_place(),
+                "empty",
+                format_args!("this must not be empty"),
+                None,
+            );
             return None;
         }
         Some(text)
@@ -186,7 +130,7 @@ impl<'n> Field<'n> {
     ) -> Option<Vec<Field<'n>>> {
         let list = self.list(report)?;
         if list.is_empty() {
-            report.error(self.key_place(), "empty", what, None);
+            report.error(self.key_place(), "empty", format_args!("{what}"), None);
             return None;
         }
         Some(list)
@@ -223,8 +167,8 @@ impl<'n> Field<'n> {
                 report.error(
                     (&join(&self.path, &key.name), key.span),
                     "repeated-field",
-                    format!("`{}` is there twice", key.name),
-                    "keep one of them".to_owned(),
+                    format_args!("`{}` is there twice", key.name),
+                    "keep one of them",
                 );
             }
         }
@@ -253,7 +197,7 @@ impl<'n> Field<'n> {
                 report.error(
                     (&join(&self.path, name), key.span),
                     "unknown-field",
-                    format!("unknown field `{name}`"),
+                    format_args!("unknown field `{name}`"),
                     nearest_or_all(name, known),
                 );
             }
@@ -261,14 +205,13 @@ impl<'n> Field<'n> {
         Some(fields)
     }
 
-    pub(super) fn wrong_kind(
-        &self,
-        report: &mut Report<'_>,
-        wanted: &str,
-        help: impl Into<Option<String>>,
-    ) {
-        let message = format!("this is {}, not {wanted}", self.node.value.kind());
-        report.error(self.value_place(), "wrong-kind", message, help);
+    pub(super) fn wrong_kind(&self, report: &mut Report<'_>, wanted: &str, help: impl Into<Help>) {
+        report.error(
+            self.value_place(),
+            "wrong-kind",
+            format_args!("this is {}, not {wanted}", self.node.value.kind()),
+            help,
+        );
     }
 }
 
@@ -293,7 +236,7 @@ impl<'n> Fields<'n> {
             report.error(
                 (&self.path, self.key_span),
                 "missing-field",
-                format!("`{name}` is missing"),
+                format_args!("`{name}` is missing"),
                 help.to_owned(),
             );
         }
@@ -322,7 +265,7 @@ impl<'n> Fields<'n> {
                 report.error(
                     (&self.path, self.key_span),
                     "missing-field",
-                    "it does not say what to look for",
+                    format_args!("it does not say what to look for"),
                     format!("write one of {}", list(choices)),
                 );
             }
@@ -332,7 +275,7 @@ impl<'n> Fields<'n> {
             report.error(
                 second.key_place(),
                 "one-too-many",
-                format!("`{name}` stands beside `{}`, and only one can", first.0),
+                format_args!("`{name}` stands beside `{}`, and only one can", first.0),
                 several.to_owned(),
             );
             return None;

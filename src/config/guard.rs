@@ -2,9 +2,10 @@
 
 use super::amount::{read_millis, read_number};
 use super::context::Context;
-use super::fields::{Field, Report};
+use super::fields::Field;
 use super::names::known_variant;
 use super::read_shares::read_share;
+use super::report::Report;
 use super::write;
 use crate::bucket::Share;
 use serde::Serialize;
@@ -80,8 +81,10 @@ pub(super) fn read_guard(
             report.error(
                 field.value_place(),
                 "guarded-default",
-                format!("`{name}` is the default, which serves whoever is taken from the others"),
-                "name the variant that is to be taken out of service".to_owned(),
+                format_args!(
+                    "`{name}` is the default, which serves whoever is taken from the others"
+                ),
+                "name the variant that is to be taken out of service",
             );
             return None;
         }
@@ -117,8 +120,8 @@ pub(super) fn read_guard(
         report.error(
             field.value_place(),
             "guard-without-effect",
-            "the guard never acts: no more than 100% of the responses can fail",
-            "write less, like `20%`".to_owned(),
+            format_args!("the guard never acts: no more than 100% of the responses can fail"),
+            "write less, like `20%`",
         );
     }
     if let (Some(window), Ok(Some(most)), Some(field)) =
@@ -128,7 +131,7 @@ pub(super) fn read_guard(
         report.error(
             field.value_place(),
             "max-latency-too-long",
-            "this is more than half of the window: requests that hang would leave it before they count",
+            format_args!("this is more than half of the window: requests that hang would leave it before they count"),
             format!(
                 "write at most `{}ms`, or a window of at least `{}ms`",
                 window / 2,

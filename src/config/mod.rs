@@ -21,6 +21,7 @@ mod read_shares;
 mod read_spec;
 mod read_unit;
 mod reader;
+mod report;
 mod rollout;
 mod service;
 mod signed;

@@ -1,6 +1,7 @@
 //! Words and names: what may stand where a name is wanted.
 
-use super::fields::{Field, Report, nearest_or_all};
+use super::fields::{Field, nearest_or_all};
+use super::report::Report;
 use crate::node::{Span, Value};
 
 /// A word out of a few.
@@ -16,7 +17,7 @@ pub(super) fn choice<T: Copy>(
         report.error(
             field.value_place(),
             "unknown-word",
-            format!("`{text}` is not known here"),
+            format_args!("`{text}` is not known here"),
             nearest_or_all(text, &words),
         );
     }
@@ -53,8 +54,8 @@ fn check_label_at(text: &str, place: (&str, Option<Span>), report: &mut Report<'
         report.error(
             place,
             "bad-name",
-            format!("`{text}` cannot be a name"),
-            "use at most 63 of a-z, 0-9 and `-`, with a letter or digit at both ends".to_owned(),
+            format_args!("`{text}` cannot be a name"),
+            "use at most 63 of a-z, 0-9 and `-`, with a letter or digit at both ends",
         );
     }
     good
@@ -82,7 +83,7 @@ pub(super) fn token<'n>(field: &Field<'n>, report: &mut Report<'_>) -> Option<&'
     report.error(
         field.value_place(),
         "bad-name",
-        format!("`{name}` cannot be the name of a header or cookie"),
+        format_args!("`{name}` cannot be the name of a header or cookie"),
         help,
     );
     None
@@ -102,7 +103,7 @@ pub(super) fn known_variant(
     report.error(
         field.value_place(),
         "unknown-variant",
-        format!("unknown variant `{name}`"),
+        format_args!("unknown variant `{name}`"),
         nearest_or_all(name, &known),
     );
     None
@@ -120,8 +121,8 @@ pub(super) fn attribute(field: &Field<'_>, report: &mut Report<'_>) -> Option<St
     report.error(
         field.value_place(),
         "bad-attribute",
-        format!("`{text}` cannot be in a cookie's attributes"),
-        "use visible ASCII without `;` and `,`".to_owned(),
+        format_args!("`{text}` cannot be in a cookie's attributes"),
+        "use visible ASCII without `;` and `,`",
     );
     None
 }

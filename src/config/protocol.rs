@@ -1,7 +1,8 @@
 //! `protocol`: what a version is spoken to in, where no cluster knows it.
 
-use super::fields::{Field, Report};
+use super::fields::Field;
 use super::names::choice;
+use super::report::Report;
 use serde::Serialize;
 
 /// What the endpoints of a canary's variants speak, in the words of Istio's names of ports.

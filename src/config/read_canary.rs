@@ -1,8 +1,9 @@
 //! One canary's document: its envelope and metadata.
 
-use super::fields::{Field, Report, nearest_or_all};
+use super::fields::{Field, nearest_or_all};
 use super::names::label;
 use super::read_spec::read_spec;
+use super::report::Report;
 use super::{API_VERSION, CANARY_KIND, Canary, PLUGIN_KIND};
 use crate::node::Value;
 
@@ -31,8 +32,8 @@ pub(super) fn is_canary(field: &Field<'_>, report: &mut Report<'_>) -> bool {
     report.error(
         field.key_place(),
         "not-a-canary",
-        format!("this is a `{kind}`, not a canary"),
-        "give manifests behind `coalmine validate CANARIES --against`".to_owned(),
+        format_args!("this is a `{kind}`, not a canary"),
+        "give manifests behind `coalmine validate CANARIES --against`",
     );
     false
 }
@@ -91,7 +92,7 @@ pub(super) fn envelope(field: &Field<'_>, report: &mut Report<'_>, version: &str
             report.error(
                 field.value_place(),
                 "unknown-kind",
-                format!("`{text}` is no `{name}` that is known here"),
+                format_args!("`{text}` is no `{name}` that is known here"),
                 nearest_or_all(text, &[wanted]),
             );
         }

@@ -1,11 +1,12 @@
 //! `rules`: conditions, tests and what they give.
 
 use super::context::Context;
-use super::fields::{Field, Fields, Report};
+use super::fields::{Field, Fields};
 use super::implies::{Steps, implies, never_matches};
 use super::names::{known_variant, token};
 use super::read_shares::read_shares;
 use super::read_unit::deciding_header;
+use super::report::Report;
 use super::{Condition, Named, Outcome, Rule, Test};
 use crate::policy::{Table, compile_regex};
 
@@ -69,8 +70,8 @@ fn check_reachable(
         report.error(
             field.key_place(),
             "repeated-rule",
-            format!("there is a rule `{name}` already"),
-            "give it another name: it is the reason that decisions are counted by".to_owned(),
+            format_args!("there is a rule `{name}` already"),
+            "give it another name: it is the reason that decisions are counted by",
         );
     }
     let Earlier { rules, steps, .. } = earlier;
@@ -78,17 +79,17 @@ fn check_reachable(
         report.error(
             field.key_place(),
             "unreachable-rule",
-            format!(
+            format_args!(
                 "rule `{name}` is never reached: whatever it matches, `{first}` above it matches first"
             ),
-            "put it above the other, or take it out".to_owned(),
+            "put it above the other, or take it out",
         );
     } else if never_matches(when, steps) {
         report.error(
             field.key_place(),
             "unreachable-rule",
-            format!("rule `{name}` can match no request at all"),
-            "its conditions contradict each other: take one out".to_owned(),
+            format_args!("rule `{name}` can match no request at all"),
+            "its conditions contradict each other: take one out",
         );
     }
 }
@@ -129,8 +130,8 @@ fn read_outcome(
             report.error(
                 shares.key_place(),
                 "one-too-many",
-                "a rule gives a variant or shares, not both",
-                "keep `route` or `shares`".to_owned(),
+                format_args!("a rule gives a variant or shares, not both"),
+                "keep `route` or `shares`",
             );
             None
         }
@@ -138,8 +139,8 @@ fn read_outcome(
             report.error(
                 field.key_place(),
                 "missing-field",
-                "the rule does not say what it gives",
-                "write `route: canary` or `shares: {canary: 50%}`".to_owned(),
+                format_args!("the rule does not say what it gives"),
+                "write `route: canary` or `shares: {canary: 50%}`",
             );
             None
         }
@@ -156,8 +157,8 @@ fn rule_name(field: &Field<'_>, report: &mut Report<'_>) -> Option<String> {
     report.error(
         field.value_place(),
         "bad-name",
-        format!("`{name}` cannot be the name of a rule"),
-        "use at most 63 of a-z, A-Z, 0-9, `-` and `_`".to_owned(),
+        format_args!("`{name}` cannot be the name of a rule"),
+        "use at most 63 of a-z, A-Z, 0-9, `-` and `_`",
     );
     None
 }
@@ -172,8 +173,8 @@ fn read_condition(
         report.error(
             field.key_place(),
             "too-deep",
-            format!("conditions are nested deeper than {MAX_DEPTH}"),
-            "split the rule into several".to_owned(),
+            format_args!("conditions are nested deeper than {MAX_DEPTH}"),
+            "split the rule into several",
         );
         return None;
     }
@@ -261,8 +262,8 @@ fn read_always_there(
             report.error(
                 field.key_place(),
                 "always-there",
-                "every request has one, so `present` says nothing",
-                "take it out, or test its value".to_owned(),
+                format_args!("every request has one, so `present` says nothing"),
+                "take it out, or test its value",
             );
             return None;
         }
@@ -272,7 +273,7 @@ fn read_always_there(
             report.error(
                 field.key_place(),
                 "never-matches",
-                format!("no request can match `{value}` here"),
+                format_args!("no request can match `{value}` here"),
                 help.to_owned(),
             );
         }
@@ -323,7 +324,12 @@ fn read_regex(field: &Field<'_>, report: &mut Report<'_>) -> Option<String> {
                         .to_owned(),
                 )
             };
-            report.error(field.value_place(), "bad-regex", message, help);
+            report.error(
+                field.value_place(),
+                "bad-regex",
+                format_args!("{message}"),
+                help,
+            );
             None
         }
     }

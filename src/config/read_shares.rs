@@ -1,8 +1,9 @@
 //! Shares and ramps: who gets how much of the line, and when.
 
 use super::context::Context;
-use super::fields::{Field, Report, nearest_or_all};
+use super::fields::{Field, nearest_or_all};
 use super::names::choice;
+use super::report::Report;
 use super::{RampPoint, Shape, Shares};
 use crate::Timestamp;
 use crate::bucket::Share;
@@ -24,7 +25,7 @@ pub(super) fn read_share(field: &Field<'_>, report: &mut Report<'_>) -> Option<S
             report.error(
                 field.value_place(),
                 "bad-share",
-                format!("the share `{text}` {wrong}"),
+                format_args!("the share `{text}` {wrong}"),
                 None,
             );
             None
@@ -59,8 +60,8 @@ fn read_variant_share(
         report.error(
             (path, span),
             "default-share",
-            format!("`{name}` is the default, which gets whatever the others leave"),
-            "take it out".to_owned(),
+            format_args!("`{name}` is the default, which gets whatever the others leave"),
+            "take it out",
         );
         return None;
     }
@@ -75,7 +76,7 @@ fn read_variant_share(
         report.error(
             (path, span),
             "unknown-variant",
-            format!("unknown variant `{name}`"),
+            format_args!("unknown variant `{name}`"),
             nearest_or_all(name, &known),
         );
         return None;
@@ -86,8 +87,8 @@ fn read_variant_share(
         report.error(
             field.value_place(),
             "over-max",
-            format!("`{name}` may have {max} at most, and this is {share}"),
-            "make it smaller, or its `max` larger (with a new salt: territories move)".to_owned(),
+            format_args!("`{name}` may have {max} at most, and this is {share}"),
+            "make it smaller, or its `max` larger (with a new salt: territories move)",
         );
         return None;
     }
@@ -105,8 +106,8 @@ fn at_most_everyone(field: &Field<'_>, shares: &Shares, report: &mut Report<'_>)
         report.error(
             field.key_place(),
             "over-100",
-            format!("these shares add up to {sum}%"),
-            "make them 100% or less together".to_owned(),
+            format_args!("these shares add up to {sum}%"),
+            "make them 100% or less together",
         );
     }
 }
@@ -132,11 +133,11 @@ pub(super) fn read_ramp(
             report.error(
                 at.as_ref().unwrap_or(field).value_place(),
                 "ramp-order",
-                format!(
+                format_args!(
                     "{} is not after the point before it, {}",
                     point.at, before.at
                 ),
-                "put the points in the order of time".to_owned(),
+                "put the points in the order of time",
             );
         }
         for (name, share) in &point.shares {
@@ -167,8 +168,8 @@ fn read_ramp_point(
             report.error(
                 field.value_place(),
                 "ramp-start",
-                "the first point has no point before it to draw a line from",
-                "put a point with the share to start from in front of it".to_owned(),
+                format_args!("the first point has no point before it to draw a line from"),
+                "put a point with the share to start from in front of it",
             );
         }
     }
@@ -191,8 +192,8 @@ fn read_time(field: &Field<'_>, report: &mut Report<'_>) -> Option<Timestamp> {
         report.error(
             field.value_place(),
             "bad-time",
-            format!("`{text}` is not a time"),
-            "write RFC 3339 with an offset, like `2026-11-24T09:00:00Z`".to_owned(),
+            format_args!("`{text}` is not a time"),
+            "write RFC 3339 with an offset, like `2026-11-24T09:00:00Z`",
         );
     }
     time

@@ -2,13 +2,14 @@
 
 use super::context::Context;
 use super::evidence::read_evidence;
-use super::fields::{Field, Fields, Report, list};
+use super::fields::{Field, Fields, list};
 use super::guard::read_guard;
 use super::names::{check_label, choice, known_variant};
 use super::protocol::read_protocol;
 use super::read_rule::read_rules;
 use super::read_shares::{read_ramp, read_share, read_shares};
 use super::read_unit::{WHEN_NO_UNIT, read_issue_cookie, read_pins, read_unit};
+use super::report::Report;
 use super::service::read_service;
 use super::travel::{read_inherit, read_propagate};
 use super::{NEVER, Spec, Variant, WhenNoUnit};
@@ -139,9 +140,8 @@ fn warn_of_nobody(fields: &Fields<'_>, report: &mut Report<'_>) {
         report.warning(
             field.key_place(),
             "nobody-drawn",
-            "nobody is drawn by these shares: no request has a unit, and such requests get the default",
-            "say what is kept together, like `unit: [{header: x-user-id}]`, or write `whenNoUnit: random`"
-                .to_owned(),
+            format_args!("nobody is drawn by these shares: no request has a unit, and such requests get the default"),
+            "say what is kept together, like `unit: [{header: x-user-id}]`, or write `whenNoUnit: random`",
         );
     }
 }
@@ -159,9 +159,8 @@ fn read_hosts(fields: &Fields<'_>, report: &mut Report<'_>) -> Option<Vec<String
             report.error(
                 field.value_place(),
                 "bad-host",
-                format!("`{host}` is not a host name"),
-                "write a name like `reviews` or `shop.example.com`, `*.example.com` or `*`"
-                    .to_owned(),
+                format_args!("`{host}` is not a host name"),
+                "write a name like `reviews` or `shop.example.com`, `*.example.com` or `*`",
             );
             continue;
         }
@@ -188,8 +187,8 @@ fn read_variants(fields: &Fields<'_>, report: &mut Report<'_>) -> Option<Vec<(St
             report.error(
                 field.key_place(),
                 "bad-name",
-                format!("`{name}` cannot be a variant: {taken}"),
-                "give it another name".to_owned(),
+                format_args!("`{name}` cannot be a variant: {taken}"),
+                "give it another name",
             );
             continue;
         }
@@ -202,15 +201,15 @@ fn read_variants(fields: &Fields<'_>, report: &mut Report<'_>) -> Option<Vec<(St
         report.error(
             field.key_place(),
             "too-few-variants",
-            "a canary needs two variants or more",
-            "write `variants: {stable: {}, canary: {}}`".to_owned(),
+            format_args!("a canary needs two variants or more"),
+            "write `variants: {stable: {}, canary: {}}`",
         );
     }
     if variants.len() > MAX_VARIANTS {
         report.error(
             field.key_place(),
             "too-many-variants",
-            format!(
+            format_args!(
                 "{} variants are more than the {} there can be",
                 variants.len(),
                 MAX_VARIANTS
@@ -250,8 +249,8 @@ fn read_variant(field: &Field<'_>, report: &mut Report<'_>) -> Option<Variant> {
             report.error(
                 field.value_place(),
                 "bad-endpoint",
-                format!("`{text}` is not an address with a port"),
-                "write `host:port`, like `127.0.0.1:8080`".to_owned(),
+                format_args!("`{text}` is not an address with a port"),
+                "write `host:port`, like `127.0.0.1:8080`",
             );
         }
     }
@@ -300,11 +299,11 @@ fn need_territories(fields: &Fields<'_>, context: &Context<'_>, report: &mut Rep
         report.error(
             field.key_place(),
             "missing-max",
-            format!(
+            format_args!(
                 "with three or more variants beside the default each needs its `max`; {} has none",
                 list(&without)
             ),
-            "write the most that each may ever get, like `max: 20%`".to_owned(),
+            "write the most that each may ever get, like `max: 20%`",
         );
     }
     let whole: u64 = drawn()
@@ -315,8 +314,8 @@ fn need_territories(fields: &Fields<'_>, context: &Context<'_>, report: &mut Rep
         report.error(
             field.key_place(),
             "over-100",
-            "the `max` of all variants together is over 100%",
-            "make them smaller".to_owned(),
+            format_args!("the `max` of all variants together is over 100%"),
+            "make them smaller",
         );
     }
 }

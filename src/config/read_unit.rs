@@ -2,8 +2,9 @@
 
 use super::amount::read_seconds;
 use super::context::Context;
-use super::fields::{Field, Fields, Report};
+use super::fields::{Field, Fields};
 use super::names::{attribute, choice, header_name, token};
+use super::report::Report;
 use super::signed::read_signed;
 use super::{IssueCookie, Pins, SameSite, UnitSource, WhenNoUnit};
 
@@ -18,8 +19,8 @@ pub(super) fn deciding_header(
         report.error(
             field.value_place(),
             "bad-name",
-            "`host` is no header to a proxy, which has it as `:authority` in every version of HTTP",
-            "write a rule with `host: {...}`".to_owned(),
+            format_args!("`host` is no header to a proxy, which has it as `:authority` in every version of HTTP"),
+            "write a rule with `host: {...}`",
         );
         return None;
     }
@@ -27,10 +28,10 @@ pub(super) fn deciding_header(
         report.error(
             field.value_place(),
             "variant-header",
-            format!(
+            format_args!(
                 "`{name}` carries the decision, so what a client sends in it counts for nothing"
             ),
-            "take another header".to_owned(),
+            "take another header",
         );
         return None;
     }
@@ -50,8 +51,8 @@ pub(super) fn read_pins(
         report.error(
             signed.key_place(),
             "no-place",
-            "a signed pin is looked for nowhere",
-            "write where beside it: `header`, `cookie` or `query`".to_owned(),
+            format_args!("a signed pin is looked for nowhere"),
+            "write where beside it: `header`, `cookie` or `query`",
         );
     }
     Some(Pins {
@@ -114,8 +115,8 @@ pub(super) fn read_issue_cookie(
         report.error(
             field.key_place(),
             "unused-field",
-            "no cookie is issued here, so `issueCookie` means nothing",
-            "write `whenNoUnit: issue-cookie` as well, or take it out".to_owned(),
+            format_args!("no cookie is issued here, so `issueCookie` means nothing"),
+            "write `whenNoUnit: issue-cookie` as well, or take it out",
         );
     }
     let known = [
@@ -154,9 +155,8 @@ pub(super) fn read_issue_cookie(
         report.error(
             field.key_place(),
             "bad-cookie",
-            "browsers drop a cookie of this name with these attributes",
-            "`__Secure-` needs `secure: true`; `__Host-` needs it too, the path `/` and no domain"
-                .to_owned(),
+            format_args!("browsers drop a cookie of this name with these attributes"),
+            "`__Secure-` needs `secure: true`; `__Host-` needs it too, the path `/` and no domain",
         );
     }
     if cookie
@@ -167,7 +167,7 @@ pub(super) fn read_issue_cookie(
         report.error(
             field.key_place(),
             "bad-cookie",
-            "browsers ignore a cookie's `path` that does not start with `/`",
+            format_args!("browsers ignore a cookie's `path` that does not start with `/`"),
             None,
         );
     }
@@ -175,8 +175,8 @@ pub(super) fn read_issue_cookie(
         report.error(
             field.key_place(),
             "insecure-cookie",
-            "browsers drop a cookie with `sameSite: None` that is not `secure`",
-            "write `secure: true`".to_owned(),
+            format_args!("browsers drop a cookie with `sameSite: None` that is not `secure`"),
+            "write `secure: true`",
         );
     }
     Some(cookie)

@@ -2,9 +2,10 @@
 
 use super::ancestors::{Listed, check_ancestors, listed};
 use super::claims::{Claims, Whose};
-use super::fields::{Field, Fields, Report};
+use super::fields::{Field, Fields};
 use super::names::{header_name, name_in_list};
 use super::read_canary::{envelope, is_canary, read_canary};
+use super::report::Report;
 use super::{API_VERSION, Canary, PLUGIN_KIND, VARIANT_HEADER};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::node::{Node, Value};
@@ -121,7 +122,7 @@ impl<'t> Reader<'t> {
                 field.value_place(),
                 place,
                 "two-variant-headers",
-                format!("there is one variant header for all, and `{known}` was named before"),
+                format_args!("there is one variant header for all, and `{known}` was named before"),
                 "name the same header in both",
             ),
             Some(_) => {}
@@ -190,10 +191,10 @@ impl<'t> Reader<'t> {
             report.error(
                 field.key_place(),
                 "reads-too-much",
-                format!(
+                format_args!(
                     "it reads more than {MAX_SLOTS} different headers, cookies and query parameters"
                 ),
-                "let rules look at fewer of them".to_owned(),
+                "let rules look at fewer of them",
             );
         }
         #[cfg(feature = "rollout")]

@@ -1,7 +1,8 @@
 //! The service whose versions the variants are: what manifests of a cluster name.
 
 use super::Canary;
-use super::fields::{Field, Report};
+use super::fields::Field;
+use super::report::Report;
 use core::fmt;
 use serde::{Serialize, Serializer};
 
@@ -52,8 +53,8 @@ pub(super) fn read_service(field: &Field<'_>, report: &mut Report<'_>) -> Option
         report.error(
             field.value_place(),
             "bad-service",
-            format!("`{text}` is not the name of a service"),
-            "write `reviews`, `reviews.bookinfo` or `reviews:9080`, in lower case".to_owned(),
+            format_args!("`{text}` is not the name of a service"),
+            "write `reviews`, `reviews.bookinfo` or `reviews:9080`, in lower case",
         );
     }
     service

@@ -1,7 +1,8 @@
 //! `pins.signed`: whose signatures make a pin valid.
 
 use super::amount::read_number;
-use super::fields::{Field, Report};
+use super::fields::Field;
+use super::report::Report;
 use super::write;
 use crate::pin::Key;
 use base64ct::{Base64UrlUnpadded, Encoding};
@@ -88,18 +89,16 @@ fn read_keys(field: &Field<'_>, report: &mut Report<'_>) -> Option<Vec<(String, 
             Some(key) if Key::new(&key).is_none() => report.error(
                 field.value_place(),
                 "weak-key",
-                format!("`{text}` is 32 bytes, but no key that can be trusted to verify"),
-                "it is no point of the curve in its one form, or anybody could sign with it; write the public key that `coalmine pin keygen` prints"
-                    .to_owned(),
+                format_args!("`{text}` is 32 bytes, but no key that can be trusted to verify"),
+                "it is no point of the curve in its one form, or anybody could sign with it; write the public key that `coalmine pin keygen` prints",
             ),
             Some(key) if good => keys.push((id.to_owned(), key)),
             Some(_) => {}
             None => report.error(
                 field.value_place(),
                 "bad-key",
-                format!("`{text}` is not a public key"),
-                "write the 32 bytes of an Ed25519 key in base64url, as `coalmine pin keygen` prints them"
-                    .to_owned(),
+                format_args!("`{text}` is not a public key"),
+                "write the 32 bytes of an Ed25519 key in base64url, as `coalmine pin keygen` prints them",
             ),
         }
     }
@@ -107,8 +106,8 @@ fn read_keys(field: &Field<'_>, report: &mut Report<'_>) -> Option<Vec<(String, 
         report.error(
             field.key_place(),
             "empty",
-            "without a key no signature is valid",
-            "write `{<key id>: <public key>}`; `coalmine pin keygen` makes one".to_owned(),
+            format_args!("without a key no signature is valid"),
+            "write `{<key id>: <public key>}`; `coalmine pin keygen` makes one",
         );
     }
     Some(keys)
@@ -137,7 +136,7 @@ fn check_name(name: &str, field: &Field<'_>, report: &mut Report<'_>) -> bool {
         report.error(
             field.key_place(),
             "bad-name",
-            format!("`{}` cannot be a key id or a subject", name.escape_debug()),
+            format_args!("`{}` cannot be a key id or a subject", name.escape_debug()),
             format!("use at most {MAX_NAME} bytes without control characters"),
         );
     }

@@ -1,8 +1,9 @@
 //! `propagate` and `inherit`: decisions that travel from one hop to the next.
 
 use super::context::Context;
-use super::fields::{Field, Report};
+use super::fields::Field;
 use super::names::{check_key, choice, known_variant};
+use super::report::Report;
 use super::write;
 use crate::policy::MAX_ANCESTORS;
 use serde::{Serialize, Serializer};
@@ -74,8 +75,8 @@ pub(super) fn read_inherit(
         report.error(
             field.key_place(),
             "too-many",
-            format!("it inherits from more than {MAX_ANCESTORS} canaries"),
-            "list those alone whose versions have to match".to_owned(),
+            format_args!("it inherits from more than {MAX_ANCESTORS} canaries"),
+            "list those alone whose versions have to match",
         );
     }
     if let (Some(place), []) = (
@@ -85,8 +86,8 @@ pub(super) fn read_inherit(
         report.error(
             place.key_place(),
             "empty",
-            "it does not say whose decisions hold here",
-            "write `{<namespace/name>: {<its variant>: <variant here>}}`".to_owned(),
+            format_args!("it does not say whose decisions hold here"),
+            "write `{<namespace/name>: {<its variant>: <variant here>}}`",
         );
     }
     let canaries = listed
@@ -124,8 +125,8 @@ fn read_heritage(
         report.error(
             field.key_place(),
             "empty",
-            "it does not say what its decisions mean here",
-            "write `{<its variant>: <variant here>}`".to_owned(),
+            format_args!("it does not say what its decisions mean here"),
+            "write `{<its variant>: <variant here>}`",
         );
     }
     known.then(|| Heritage {

@@ -7,9 +7,10 @@ use crate::bucket::Share;
 use crate::config::Shares;
 use crate::config::amount::{read_length_to_days, read_number};
 use crate::config::context::Context;
-use crate::config::fields::{Field, Fields, Report};
+use crate::config::fields::{Field, Fields};
 use crate::config::names::known_variant;
 use crate::config::read_shares::read_share;
+use crate::config::report::Report;
 
 /// Requests before a step, if nobody says.
 const MIN_REQUESTS: u32 = 100;
@@ -61,8 +62,10 @@ pub(in crate::config) fn read_rollout(
         report.error(
             ramp.key_place(),
             "ramp-beside-rollout",
-            "a ramp moves shares by the clock, and a rollout by evidence: only one can",
-            "take one of them out".to_owned(),
+            format_args!(
+                "a ramp moves shares by the clock, and a rollout by evidence: only one can"
+            ),
+            "take one of them out",
         );
     }
     let counted = beside.get("evidence").is_some();
@@ -73,8 +76,8 @@ pub(in crate::config) fn read_rollout(
         report.error(
             field.key_place(),
             "rollout-without-evidence",
-            "there is nothing to judge the variant by",
-            "write `evidence: {}` beside it, or `queries` under `analysis`".to_owned(),
+            format_args!("there is nothing to judge the variant by"),
+            "write `evidence: {}` beside it, or `queries` under `analysis`",
         );
     }
     if let Some(limit) = written.and_then(|fields| fields.get("limit"))
@@ -83,8 +86,8 @@ pub(in crate::config) fn read_rollout(
         report.error(
             limit.key_place(),
             "limit-without-evidence",
-            "the limit looks at what the filter counts, which is nothing here",
-            "write `evidence: {}` beside the rollout, or take the limit out".to_owned(),
+            format_args!("the limit looks at what the filter counts, which is nothing here"),
+            "write `evidence: {}` beside the rollout, or take the limit out",
         );
     }
     Some(Rollout {
@@ -114,8 +117,8 @@ fn read_variant(
         report.error(
             rollout.key_place(),
             "missing-field",
-            "`variant` is missing, and there are several beside the default",
-            "name the variant that is rolled out".to_owned(),
+            format_args!("`variant` is missing, and there are several beside the default"),
+            "name the variant that is rolled out",
         );
         return None;
     };
@@ -124,8 +127,8 @@ fn read_variant(
         report.error(
             field.value_place(),
             "rollout-of-the-default",
-            format!("`{name}` is the default, which everyone has who has no other"),
-            "name the variant that is rolled out".to_owned(),
+            format_args!("`{name}` is the default, which everyone has who has no other"),
+            "name the variant that is rolled out",
         );
         return None;
     }
@@ -153,11 +156,11 @@ fn read_steps(
             report.error(
                 share.value_place(),
                 "step-order",
-                format!(
+                format_args!(
                     "{} is not more than the {} before it",
                     step.share, before.share
                 ),
-                "let shares grow from step to step; a rollback needs no step".to_owned(),
+                "let shares grow from step to step; a rollback needs no step",
             );
         }
         if step.share != Share::ALL
@@ -166,11 +169,11 @@ fn read_steps(
             report.error(
                 share.value_place(),
                 "over-100",
-                format!(
+                format_args!(
                     "with the shares of the other variants, {} is more than everyone",
                     step.share
                 ),
-                "make it smaller, or the others".to_owned(),
+                "make it smaller, or the others",
             );
         } else if let Some(max) = max
             && step.share > max
@@ -178,26 +181,27 @@ fn read_steps(
             report.error(
                 share.value_place(),
                 "over-max",
-                format!(
+                format_args!(
                     "the variant may have {max} at most, and this is {}",
                     step.share
                 ),
-                "make it smaller, or its `max` larger (with a new salt: territories move)"
-                    .to_owned(),
+                "make it smaller, or its `max` larger (with a new salt: territories move)",
             );
         } else if step.share.millionths() > HALF && step.share != Share::ALL {
             report.warning(
                 share.value_place(),
                 "step-over-half",
-                "above 50% the control cohort is smaller than the variant: only the limit watches this step",
-                "let the last step be 50% or less; everyone follows it by itself".to_owned(),
+                format_args!("above 50% the control cohort is smaller than the variant: only the limit watches this step"),
+                "let the last step be 50% or less; everyone follows it by itself",
             );
         } else if step.share == Share::ALL {
             report.error(
                 share.value_place(),
                 "step-of-everyone",
-                "everyone is where the rollout goes by itself when its steps are done",
-                "take this step out".to_owned(),
+                format_args!(
+                    "everyone is where the rollout goes by itself when its steps are done"
+                ),
+                "take this step out",
             );
         }
         steps.push(step);
@@ -214,8 +218,8 @@ fn read_step<'n>(field: &Field<'n>, report: &mut Report<'_>) -> Option<(Step, Fi
         report.error(
             field.value_place(),
             "bad-share",
-            "a step of nobody shows nothing",
-            "write more, like `0.1%`".to_owned(),
+            format_args!("a step of nobody shows nothing"),
+            "write more, like `0.1%`",
         );
         return None;
     }
@@ -263,8 +267,8 @@ fn read_analysis(field: &Field<'_>, report: &mut Report<'_>) -> Option<Analysis>
         report.error(
             field.value_place(),
             "too-often",
-            "Prometheus has nothing new that often",
-            "write at least `100ms`, or `30s` where proxies are read every 15 s".to_owned(),
+            format_args!("Prometheus has nothing new that often"),
+            "write at least `100ms`, or `30s` where proxies are read every 15 s",
         );
     }
     let mut share = |name, usual| match fields.get(name) {
@@ -279,8 +283,8 @@ fn read_analysis(field: &Field<'_>, report: &mut Report<'_>) -> Option<Analysis>
         report.error(
             field.value_place(),
             "bad-share",
-            "no test keeps a promise of never, and more than one in ten is none",
-            "write more than 0% and at most 10%, like `1%`".to_owned(),
+            format_args!("no test keeps a promise of never, and more than one in ten is none"),
+            "write more than 0% and at most 10%, like `1%`",
         );
     }
     let limit = match fields.get("limit") {
@@ -300,8 +304,8 @@ fn read_analysis(field: &Field<'_>, report: &mut Report<'_>) -> Option<Analysis>
         report.error(
             field.key_place(),
             "window-too-short",
-            "its window is shorter than the time from one reading to the next",
-            "let `window` be `every` at least".to_owned(),
+            format_args!("its window is shorter than the time from one reading to the next"),
+            "let `window` be `every` at least",
         );
     }
     let queries = fields.get("queries");

@@ -3,7 +3,8 @@
 use super::freeze::{DAY, DAYS};
 use super::{Freeze, TimeOfWeek};
 use crate::Timestamp;
-use crate::config::fields::{Field, Report};
+use crate::config::fields::Field;
+use crate::config::report::Report;
 
 /// A moment of a freeze, as written.
 #[derive(Clone, Copy)]
@@ -23,8 +24,8 @@ pub(super) fn read_freeze(field: &Field<'_>, report: &mut Report<'_>) -> Option<
             report.error(
                 field.value_place(),
                 "bad-time",
-                format!("`{text}` is not a time"),
-                "write `16:00`, `fri 16:00` or `2026-12-24T00:00:00Z`, in UTC".to_owned(),
+                format_args!("`{text}` is not a time"),
+                "write `16:00`, `fri 16:00` or `2026-12-24T00:00:00Z`, in UTC",
             );
         }
         moment
@@ -43,9 +44,8 @@ pub(super) fn read_freeze(field: &Field<'_>, report: &mut Report<'_>) -> Option<
             report.error(
                 field.key_place(),
                 "bad-time",
-                "`from` and `to` are of different kinds",
-                "write both as times of day, both with a day of the week, or both with a date"
-                    .to_owned(),
+                format_args!("`from` and `to` are of different kinds"),
+                "write both as times of day, both with a day of the week, or both with a date",
             );
             return None;
         }
@@ -54,8 +54,8 @@ pub(super) fn read_freeze(field: &Field<'_>, report: &mut Report<'_>) -> Option<
         report.error(
             field.key_place(),
             "bad-time",
-            "it ends where it begins, or before",
-            "let `to` be later than `from`".to_owned(),
+            format_args!("it ends where it begins, or before"),
+            "let `to` be later than `from`",
         );
     }
     freeze

@@ -3,8 +3,9 @@
 use super::{Origin, Proxies, Query, Ratio, Reporter, Untold};
 use crate::config::Canary;
 use crate::config::amount::read_number;
-use crate::config::fields::{Field, Fields, Report};
+use crate::config::fields::{Field, Fields};
 use crate::config::names::{choice, label};
+use crate::config::report::Report;
 
 /// Checks that are no queries.
 const RESERVED: [&str; 2] = ["errors", "limit"];
@@ -38,8 +39,8 @@ pub(super) fn read_queries(field: &Field<'_>, report: &mut Report<'_>) -> Vec<Qu
             report.error(
                 field.key_place(),
                 "query-name-twice",
-                format!("there is a check called `{}` already", query.name),
-                "give the query another name".to_owned(),
+                format_args!("there is a check called `{}` already", query.name),
+                "give the query another name",
             );
         }
         queries.push(query);
@@ -67,8 +68,8 @@ fn read_query(field: &Field<'_>, report: &mut Report<'_>) -> Option<Query> {
         report.error(
             reporter.key_place(),
             "reporter-without-istio",
-            "only Istio's metrics have a reporter",
-            "write `from: istio` beside it, or take it out".to_owned(),
+            format_args!("only Istio's metrics have a reporter"),
+            "write `from: istio` beside it, or take it out",
         );
     }
     let name = match (fields.get("name"), &origin) {
@@ -96,8 +97,8 @@ fn read_proxies(from: &Field<'_>, fields: &Fields<'_>, report: &mut Report<'_>) 
             report.error(
                 field.key_place(),
                 "one-too-many",
-                format!("`{name}` stands beside `from`, which says what is counted"),
-                "take one of them out".to_owned(),
+                format_args!("`{name}` stands beside `from`, which says what is counted"),
+                "take one of them out",
             );
         }
     }
@@ -174,7 +175,7 @@ pub(in crate::config) fn check_queries(
             (Err(why), _) => told(&why, &rollout.variant),
             (_, Err(why)) => told(&why, default),
         };
-        report.error(from.value_place(), code, message, help);
+        report.error(from.value_place(), code, format_args!("{message}"), help);
     }
 }
 
