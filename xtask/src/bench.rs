@@ -44,6 +44,7 @@ use scenarios::{NO_FILTER, Scenario};
 
 pub(crate) use budget::stage;
 pub(crate) use load::Load;
+pub(crate) use report::grouped;
 
 /// So many Envoys at once change no count; more than cores only make each slower.
 const AT_ONCE: usize = 2;

@@ -1,6 +1,7 @@
 //! `cargo xtask module`: builds the WebAssembly module that Envoy loads.
 
 mod shrink;
+mod sizes;
 
 use std::fs;
 use std::path::Path;
@@ -15,7 +16,14 @@ use crate::step::Step;
 
 /// Build the WebAssembly module and write it, checked and shrunk, to target/coalmine.wasm
 #[derive(Args)]
-pub(crate) struct Module {}
+pub(crate) struct Module {
+    /// Build it once more with names, and print how many bytes are whose
+    #[arg(long)]
+    sizes: bool,
+}
+
+/// What cargo is asked for.
+const BUILD: [&str; 5] = ["build", "--package", "coalmine-module", "--profile", "wasm"];
 
 /// The sizes of a module, in bytes.
 #[derive(Clone, Copy)]
@@ -31,6 +39,12 @@ impl Module {
         let step = Step::begin("building the module");
         let Sizes { linked, shipped } = build(&step)?;
         step.end("done");
+        if self.sizes {
+            let step = Step::begin("building it with names");
+            let table = sizes::table(&step)?;
+            step.end("done");
+            println!("\n{table}");
+        }
         let path = workspace::module_path();
         println!(
             "{}: {shipped} bytes ({linked} before unused exports were removed)",
@@ -49,11 +63,9 @@ impl Module {
 /// No toolchain, code that does not compile, or a module that Envoy would refuse.
 pub(crate) fn build(step: &Step) -> Result<Sizes> {
     let toolchain = setup::toolchain(step)?;
-    let mut command = toolchain.cargo(&["build", "--package", "coalmine-module"]);
-    command.args(["--profile", "wasm"]);
-    step.run(&mut command)?.required()?;
+    step.run(&mut toolchain.cargo(&BUILD))?.required()?;
     let linked = fs::read(workspace::linked_module_path()).context("cargo built no module")?;
-    let shipped = shrink::shrink(&linked)?;
+    let shipped = shrink::shrink(&linked, false)?;
     replace(&workspace::module_path(), &shipped)?;
     Ok(Sizes {
         linked: linked.len(),

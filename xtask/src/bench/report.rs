@@ -237,7 +237,7 @@ fn rounded(ratio: f64) -> f64 {
 }
 
 /// A number with its thousands set apart: `1,234,567`.
-pub(super) fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {

@@ -61,13 +61,13 @@ const WASI: [&str; 2] = ["random_get", "clock_time_get"];
 const SECTION: &str = "coalmine";
 
 /// The module with [`EXPORTS`] alone, ours instead of the SDK's, without what they do not reach, and with
-/// no custom section but [`SECTION`].
+/// no custom section but [`SECTION`], and the names of functions where they are wanted.
 ///
 /// # Errors
 /// An export of the table is missing, or an import is one that Envoy would refuse.
-pub(super) fn shrink(linked: &[u8]) -> Result<Vec<u8>> {
+pub(super) fn shrink(linked: &[u8], names: bool) -> Result<Vec<u8>> {
     let mut config = ModuleConfig::new();
-    config.generate_name_section(false);
+    config.generate_name_section(names);
     config.generate_producers_section(false);
     let mut module = config
         .parse(linked)
@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn only_the_table_and_what_it_reaches_stays() {
         let before = linked().emit_wasm();
-        let after = shrink(&before).unwrap();
+        let after = shrink(&before, false).unwrap();
         let module = Module::from_buffer(&after).unwrap();
         let mut names: Vec<&str> = module.exports.iter().map(|e| e.name.as_str()).collect();
         let mut expected: Vec<&str> = EXPORTS.iter().map(|(name, _)| *name).collect();
@@ -198,7 +198,11 @@ mod tests {
             "proxy_log was for proxy_on_log alone"
         );
         assert!(after.len() < before.len());
-        assert_eq!(shrink(&after).unwrap(), after, "nothing is left to remove");
+        assert_eq!(
+            shrink(&after, false).unwrap(),
+            after,
+            "nothing is left to remove"
+        );
         let customs: Vec<_> = module.customs.iter().collect();
         let [(_, about)] = customs.as_slice() else {
             panic!("{customs:?}");
@@ -214,7 +218,7 @@ mod tests {
         let log = import(&mut module, "env", "proxy_log");
         export(&mut module, "coalmine_proxy_on_delete", Some(log));
         export(&mut module, "coalmine_proxy_on_tick", Some(log));
-        let after = shrink(&module.emit_wasm()).unwrap();
+        let after = shrink(&module.emit_wasm(), false).unwrap();
         let module = Module::from_buffer(&after).unwrap();
         let mut names: Vec<&str> = module.exports.iter().map(|e| e.name.as_str()).collect();
         names.sort_unstable();
@@ -232,7 +236,9 @@ mod tests {
             let used = import(&mut module, from, name);
             module.exports.remove("proxy_on_delete").unwrap();
             export(&mut module, "proxy_on_delete", Some(used));
-            let problem = shrink(&module.emit_wasm()).err().map(|e| e.to_string());
+            let problem = shrink(&module.emit_wasm(), false)
+                .err()
+                .map(|e| e.to_string());
             match (problem, expected) {
                 (None, None) => {}
                 (Some(problem), Some(expected)) => {
@@ -259,7 +265,7 @@ mod tests {
     fn a_missing_export_is_named() {
         let mut module = linked();
         module.exports.remove("proxy_on_configure").unwrap();
-        let problem = shrink(&module.emit_wasm()).unwrap_err().to_string();
+        let problem = shrink(&module.emit_wasm(), false).unwrap_err().to_string();
         assert!(problem.contains("proxy_on_configure"), "{problem}");
     }
 }

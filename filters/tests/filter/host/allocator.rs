@@ -10,11 +10,13 @@ pub(crate) struct Ledger {
     pub(crate) allocations: u64,
     /// Bytes taken, less bytes given back.
     pub(crate) bytes: i64,
+    /// The most that `bytes` has been.
+    pub(crate) most: i64,
 }
 
 thread_local! {
     static GUEST: Cell<bool> = const { Cell::new(false) };
-    static LEDGER: Cell<Ledger> = const { Cell::new(Ledger { allocations: 0, bytes: 0 }) };
+    static LEDGER: Cell<Ledger> = const { Cell::new(Ledger { allocations: 0, bytes: 0, most: 0 }) };
 }
 
 struct Counting;
@@ -43,6 +45,7 @@ fn note(allocations: u64, bytes: i64) {
         let mut ledger = LEDGER.get();
         ledger.allocations += allocations;
         ledger.bytes += bytes;
+        ledger.most = ledger.most.max(ledger.bytes);
         LEDGER.set(ledger);
     }
 }
