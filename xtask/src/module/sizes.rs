@@ -26,7 +26,7 @@ const GROUPS: [(&str, &[&str]); 18] = [
         "signed pins",
         &[
             "coalmine::pin",
-            "ed25519",
+            "25519",
             "sha2::",
             "base64ct",
             "digest::",
