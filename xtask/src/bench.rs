@@ -91,6 +91,9 @@ impl Bench {
             }
             return Ok(ExitCode::SUCCESS);
         }
+        if self.short {
+            scenarios = budget::short(scenarios);
+        }
         let wanted = scenarios.iter().filter(|scenario| self.wants(scenario));
         let bases: Vec<&str> = wanted.map(|scenario| scenario.base).collect();
         scenarios.retain(|it| self.wants(it) || bases.contains(&it.id.as_str()));
@@ -124,7 +127,7 @@ impl Bench {
             } else {
                 None
             },
-            large: if whole || self.weight {
+            large: if whole || self.weight || self.short {
                 Some(weight::large(&binary)?)
             } else {
                 None
@@ -147,9 +150,6 @@ impl Bench {
     fn wants(&self, scenario: &Scenario) -> bool {
         if self.weight {
             return false;
-        }
-        if self.short {
-            return scenario.short;
         }
         let named = |name: &String| scenario.id.contains(name);
         self.scenarios.is_empty() || scenario.id == NO_FILTER || self.scenarios.iter().any(named)

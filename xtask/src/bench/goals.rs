@@ -1,15 +1,17 @@
 //! What the numbers should come to. A goal that is missed fails nothing: budgets do that.
 
 use super::report::Report;
-use super::scenarios::{DISABLED, POLICY_STABLE, WORD_PIN};
+use super::scenarios::{
+    DISABLED, EVIDENCE_CANARY, EVIDENCE_STABLE, KNOWN_TOKEN, OUT_OF_SCOPE, POLICY_STABLE, WORD_PIN,
+};
 
 /// Instructions over no filter.
 const OVER_NO_FILTER: [(&str, u64); 9] = [
-    ("out-of-scope", 12_000),
+    (OUT_OF_SCOPE, 12_000),
     (DISABLED, 12_000),
     (POLICY_STABLE, 22_000),
-    ("evidence-stable", 26_000),
-    ("evidence-canary", 26_000),
+    (EVIDENCE_STABLE, 26_000),
+    (EVIDENCE_CANARY, 26_000),
     // Within 10 % of the real policy's.
     ("pins-1000", 24_200),
     ("pin-rules-1000", 24_200),
@@ -18,7 +20,7 @@ const OVER_NO_FILTER: [(&str, u64); 9] = [
 ];
 
 /// A signed pin that the worker knows may cost so much more than one without a signature.
-const SIGNED_PIN: (&str, u64) = ("pin-token-known", 5_000);
+const SIGNED_PIN: (&str, u64) = (KNOWN_TOKEN, 5_000);
 
 /// Bytes of the module.
 pub(super) const MODULE: u64 = 150 * 1024;

@@ -26,14 +26,23 @@ pub(super) const POLICY_STABLE: &str = "policy-stable";
 /// As [`POLICY_STABLE`], for a request that the canary gets.
 pub(super) const POLICY_CANARY: &str = "policy-canary";
 
+/// As [`POLICY_STABLE`], with responses counted by arm.
+pub(super) const EVIDENCE_STABLE: &str = "evidence-stable";
+
 /// As [`POLICY_CANARY`], with its responses counted.
 pub(super) const EVIDENCE_CANARY: &str = "evidence-canary";
 
 /// As [`LUA_STABLE`], for a request that the canary gets.
 pub(super) const LUA_CANARY: &str = "lua-canary";
 
+/// A request whose host no canary governs.
+pub(super) const OUT_OF_SCOPE: &str = "out-of-scope";
+
 /// A filter that is not asked, which should cost nothing.
 pub(super) const DISABLED: &str = "out-of-scope-disabled";
+
+/// A signed pin that the worker has verified before.
+pub(super) const KNOWN_TOKEN: &str = "pin-token-known";
 
 /// A pin without a signature, which one with a signature is held against.
 pub(super) const WORD_PIN: &str = "pin-word";
@@ -52,8 +61,6 @@ pub(super) struct Scenario {
     pub(super) title: String,
     /// The same request without a filter: the scenario that this one is compared with.
     pub(super) base: &'static str,
-    /// Whether it belongs to the short form too.
-    pub(super) short: bool,
     /// The Envoy.
     pub(super) bootstrap: String,
     /// Whose request is measured.
@@ -87,7 +94,7 @@ pub(super) fn all(module: &Path) -> Vec<Scenario> {
         coalmine(policies::empty()),
     ));
     all.push(ordinary(
-        "out-of-scope",
+        OUT_OF_SCOPE,
         "coalmine, a canary for another host",
         coalmine(policies::real("another.example.com")),
     ));
@@ -99,20 +106,20 @@ pub(super) fn all(module: &Path) -> Vec<Scenario> {
     ));
     let real = coalmine(policies::real(request::HOST));
     let title = "coalmine, the real policy";
-    all.extend(drawn([POLICY_STABLE, POLICY_CANARY], title, true, &real));
+    all.extend(drawn([POLICY_STABLE, POLICY_CANARY], title, &real));
     let evidence = coalmine(policies::real_with_evidence());
-    let ids = ["evidence-stable", EVIDENCE_CANARY];
+    let ids = [EVIDENCE_STABLE, EVIDENCE_CANARY];
     let title = "coalmine, the real policy with evidence";
-    all.extend(drawn(ids, title, false, &evidence));
+    all.extend(drawn(ids, title, &evidence));
     let guarded = coalmine(policies::guarded(false));
     let ids = ["guard-stable", "guard-canary"];
-    all.extend(drawn(ids, "coalmine, with a guard", false, &guarded));
+    all.extend(drawn(ids, "coalmine, with a guard", &guarded));
     let shared = coalmine(policies::guarded(true));
     let ids = ["guard-shared-stable", "guard-shared-canary"];
-    all.extend(drawn(ids, "coalmine, with a shared guard", false, &shared));
+    all.extend(drawn(ids, "coalmine, with a shared guard", &shared));
     let script = bootstrap(Some(lua(LUA)), Vec::new());
     let title = "Lua, the real policy";
-    all.extend(drawn([LUA_STABLE, LUA_CANARY], title, false, &script));
+    all.extend(drawn([LUA_STABLE, LUA_CANARY], title, &script));
     for count in [1, 100, 1000] {
         let routes = (0..count).map(|number| {
             let user = request::pinned_user(number);
@@ -152,7 +159,7 @@ pub(super) fn all(module: &Path) -> Vec<Scenario> {
     all.extend(travelling(&coalmine));
     let many = coalmine(policies::many_canaries(MANY_CANARIES));
     let ids = ["canaries-500-stable", "canaries-500-canary"];
-    all.extend(drawn(ids, "coalmine, 500 canaries", false, &many));
+    all.extend(drawn(ids, "coalmine, 500 canaries", &many));
     all.extend(signed(&coalmine));
     all
 }
@@ -164,10 +171,7 @@ fn no_filter() -> Vec<Scenario> {
         ..ordinary(id, title, bootstrap(None, Vec::new()))
     };
     vec![
-        Scenario {
-            short: true,
-            ..scenario(NO_FILTER, "no filter")
-        },
+        scenario(NO_FILTER, "no filter"),
         Scenario {
             pins: vec![WORD.to_owned()],
             ..scenario(NO_FILTER_WORD, "no filter, a pin that is a word")
@@ -220,7 +224,6 @@ fn ordinary(id: &str, title: &str, bootstrap: String) -> Scenario {
         id: id.to_owned(),
         title: title.to_owned(),
         base: NO_FILTER,
-        short: false,
         bootstrap,
         user: User::Ordinary,
         baggage: None,
@@ -261,7 +264,7 @@ fn signed(coalmine: &impl Fn(String) -> String) -> Vec<Scenario> {
             "stable",
         ),
         scenario(
-            "pin-token-known",
+            KNOWN_TOKEN,
             "coalmine, a signed pin that was verified before",
             plenty.clone(),
             &tokens::valid(1),
@@ -285,13 +288,12 @@ fn signed(coalmine: &impl Fn(String) -> String) -> Vec<Scenario> {
 }
 
 /// Two scenarios with one config: a user who stays, and one who is drawn.
-fn drawn(ids: [&str; 2], title: &str, short: bool, bootstrap: &str) -> [Scenario; 2] {
+fn drawn(ids: [&str; 2], title: &str, bootstrap: &str) -> [Scenario; 2] {
     let [stable, canary] = ids;
     [(stable, "stable"), (canary, "canary")].map(|(id, expected)| Scenario {
         id: id.to_owned(),
         title: format!("{title}: {expected}"),
         base: NO_FILTER,
-        short: short || id == LUA_STABLE,
         bootstrap: bootstrap.to_owned(),
         user: User::Drawn,
         baggage: None,
