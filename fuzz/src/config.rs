@@ -8,9 +8,17 @@ use coalmine::yaml::{self, Source};
 /// Reads a file as the filter and as the command do. Whatever is read without an error compiles, is
 /// written, and read again as the same.
 pub fn config(data: &[u8]) {
-    match read_json(data) {
-        Ok(canaries) => check_written(&canaries),
-        Err(found) => assert!(!found.is_empty(), "refused without a word"),
+    match (read_json(data), Policy::read_json(data)) {
+        (Ok(canaries), Ok(policy)) => {
+            let compiled = Policy::compile(&canaries);
+            assert_eq!(format!("{policy:?}"), format!("{compiled:?}"));
+            check_written(&canaries);
+        }
+        (Err(found), Err(compiled)) => {
+            assert!(!found.is_empty(), "refused without a word");
+            assert_eq!(found, compiled);
+        }
+        (read, compiled) => panic!("{read:?} is not {compiled:?}"),
     }
     let Ok(text) = std::str::from_utf8(data) else {
         return;

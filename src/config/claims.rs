@@ -5,7 +5,7 @@ use super::fields::{Field, join};
 use super::report::Report;
 use crate::diagnostic::Place;
 use crate::node::{Span, Value};
-use crate::policy::{Table, host_names};
+use crate::policy::{MAX_VARIANTS, Table, host_names};
 
 /// What was claimed, and by whom. There is something of it for every canary, so it has no more than what
 /// the place of a claim can be made of again.
@@ -26,6 +26,10 @@ pub(super) struct Whose {
     item: Option<(&'static str, usize)>,
     /// Where its name and its hosts are, if that is known.
     spans: Option<Box<Spans>>,
+    /// Whether its decisions go on to the next hop.
+    travels: bool,
+    /// Its variants; `None` where they are too many, which is refused.
+    variants: Option<Box<[Box<str>]>>,
 }
 
 struct Spans {
@@ -41,14 +45,24 @@ impl Claims {
         self.claimants.reserve_exact(count);
     }
 
-    /// Claims a canary's name and hosts; what others have is reported.
+    /// Who claimed as this number, if anybody did.
+    pub(super) fn claimant(&self, number: usize) -> Option<&Whose> {
+        self.claimants.get(number)
+    }
+
+    /// Who has this name.
+    pub(super) fn named(&self, name: &str) -> Option<&Whose> {
+        self.claimant(*self.names.get(name.as_bytes())?)
+    }
+
+    /// Claims a canary's name and hosts; what others have is reported. Its number comes back.
     pub(super) fn claim(
         &mut self,
         mut whose: Whose,
         field: &Field<'_>,
         canary: &Canary,
         report: &mut Report<'_>,
-    ) {
+    ) -> usize {
         let number = self.claimants.len();
         let fields = field.peek();
         let name = fields
@@ -102,6 +116,7 @@ impl Claims {
             }
         }
         self.claimants.push(whose);
+        number
     }
 }
 
@@ -110,12 +125,34 @@ impl Claims {
 impl Whose {
     /// Of a canary in a source: the document itself, or an item of its list.
     pub(super) fn new(canary: &Canary, source: usize, item: Option<(&'static str, usize)>) -> Self {
+        let variants = &canary.spec.variants;
         Self {
             name: canary.full_name().into(),
             source,
             item,
             spans: None,
+            travels: canary.spec.propagate.is_some_and(|how| how.baggage),
+            variants: (variants.len() <= MAX_VARIANTS).then(|| {
+                let names = variants.iter().map(|(name, _)| name.as_str().into());
+                names.collect()
+            }),
         }
+    }
+
+    /// The source it was read from.
+    pub(super) fn source(&self) -> usize {
+        self.source
+    }
+
+    /// Whether its decisions go on to the next hop.
+    pub(super) fn travels(&self) -> bool {
+        self.travels
+    }
+
+    /// The names of its variants, if they are not too many.
+    pub(super) fn variants(&self) -> Option<Vec<&str>> {
+        let variants = self.variants.as_ref()?;
+        Some(variants.iter().map(|name| &**name).collect())
     }
 
     fn place_of_name(&self) -> Place {
@@ -128,7 +165,8 @@ impl Whose {
         self.place(&format!("spec.hosts[{host}]"), span.copied().flatten())
     }
 
-    fn place(&self, path: &str, span: Option<Span>) -> Place {
+    /// The place of something in it.
+    pub(super) fn place(&self, path: &str, span: Option<Span>) -> Place {
         // As `Reader::item` names it: a canary that was read has a name.
         let path = match self.item {
             Some((list, index)) => join(&format!("{list}[{index}] ({})", self.name), path),

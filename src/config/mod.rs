@@ -36,7 +36,7 @@ pub use protocol::Protocol;
 pub(crate) use read::read_json_into;
 pub use read::{Canaries, PLUGIN_KIND, read, read_json};
 pub use read_canary::OF_KUBERNETES;
-pub(crate) use reader::{Ancestor, Taken};
+pub(crate) use reader::Taken;
 pub use rollout::{
     Analysis, Freeze, Limit, Origin, Proxies, Query, Ratio, Reporter, Rollout, Selector, Step,
     TimeOfWeek, Untold,

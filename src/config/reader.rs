@@ -41,16 +41,6 @@ pub(crate) trait Taken {
     fn expect(&mut self, count: usize);
     /// The next one.
     fn take(&mut self, canary: Canary, edge: bool);
-    /// The canary of a full name, to those that inherit from it.
-    fn ancestor(&self, name: &str) -> Option<Ancestor<'_>>;
-}
-
-/// What those that inherit from a canary have to know of it.
-pub(crate) struct Ancestor<'c> {
-    /// Whether its decisions go on to the next hop.
-    pub(crate) travels: bool,
-    /// Its variants.
-    pub(crate) variants: Vec<&'c str>,
 }
 
 /// Reads canaries and checks them against each other.
@@ -200,14 +190,14 @@ impl<'t> Reader<'t> {
         #[cfg(feature = "rollout")]
         super::rollout::check_queries(field, &canary, &mut report);
         let whose = Whose::new(&canary, source, item);
-        self.claims.claim(whose, field, &canary, &mut report);
-        self.listed.extend(listed(&canary, source, field));
+        let number = self.claims.claim(whose, field, &canary, &mut report);
+        self.listed.extend(listed(&canary, number, field));
         self.taken.take(canary, self.settings.edge);
     }
 
     /// What holds for all, and every problem.
     pub(super) fn end(mut self) -> (Settings, Vec<Diagnostic>) {
-        check_ancestors(self.taken, &self.listed, &mut self.found);
+        check_ancestors(&self.claims, &self.listed, &mut self.found);
         (self.settings, self.found)
     }
 }
@@ -219,22 +209,6 @@ impl Taken for Vec<Canary> {
 
     fn take(&mut self, canary: Canary, _edge: bool) {
         self.push(canary);
-    }
-
-    fn ancestor(&self, name: &str) -> Option<Ancestor<'_>> {
-        let mut all = self.iter();
-        let canary = all.find(|canary| canary.full_name() == name)?;
-        let mut variants: Vec<&str> = canary
-            .spec
-            .variants
-            .iter()
-            .map(|(name, _)| name.as_str())
-            .collect();
-        variants.sort_unstable();
-        Some(Ancestor {
-            travels: canary.spec.propagate.is_some_and(|how| how.baggage),
-            variants,
-        })
     }
 }
 

@@ -4,7 +4,17 @@ use crate::diagnostic::{Diagnostic, Place, Severity};
 use crate::node::Span;
 use core::fmt;
 
-/// What was found wrong so far.
+/// So many problems are told; a config has no more than that by accident.
+const MOST: usize = 1_000;
+
+/// So many characters of a text are told, which is more than any name may have.
+const LONGEST: usize = 1_000;
+
+/// That there are more problems.
+const MORE: &str = "too-many-problems";
+
+/// What was found wrong so far. It is bounded, whatever somebody writes: a key of a megabyte is in the path
+/// of every problem below it.
 pub(super) struct Report<'r> {
     pub(super) source: usize,
     pub(super) found: &'r mut Vec<Diagnostic>,
@@ -51,7 +61,9 @@ impl Report<'_> {
         help: &'static str,
     ) {
         self.error(place, code, message, help);
-        if let Some(diagnostic) = self.found.last_mut() {
+        if let Some(diagnostic) = self.found.last_mut()
+            && diagnostic.code == code
+        {
             diagnostic.first = Some(first.clone());
         }
     }
@@ -67,23 +79,59 @@ impl Report<'_> {
         message: fmt::Arguments<'_>,
         help: Help,
     ) {
+        if self.found.len() >= MOST {
+            return self.more(severity);
+        }
         self.found.push(Diagnostic {
             severity,
             code,
             place: Place {
                 source: self.source,
-                path: path.to_owned(),
+                path: shortened(path.to_owned()),
                 span,
             },
             first: None,
-            message: message.to_string(),
+            message: shortened(message.to_string()),
             help: match help {
                 Help::None => None,
                 Help::Words(words) => Some(words.to_owned()),
-                Help::Made(text) => Some(text),
+                Help::Made(text) => Some(shortened(text)),
             },
         });
     }
+
+    /// Counts one more than are told. It is an error if one of those is.
+    fn more(&mut self, severity: Severity) {
+        if let Some(last) = self.found.last_mut()
+            && last.code == MORE
+        {
+            if severity == Severity::Error {
+                last.severity = severity;
+            }
+            return;
+        }
+        self.found.push(Diagnostic {
+            severity,
+            code: MORE,
+            place: Place {
+                source: self.source,
+                ..Place::default()
+            },
+            first: None,
+            message: format!("there are more problems than these {MOST}"),
+            help: Some("mend these first".to_owned()),
+        });
+    }
+}
+
+/// A text, cut off where it is very long.
+fn shortened(text: String) -> String {
+    if text.len() <= LONGEST {
+        return text;
+    }
+    let mut cut: String = text.chars().take(LONGEST).collect();
+    cut.push('…');
+    cut
 }
 
 impl From<&'static str> for Help {

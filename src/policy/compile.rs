@@ -13,7 +13,7 @@ use super::{CanaryPolicy, Policy, VariantId};
 use crate::baggage;
 use crate::bucket::SEPARATOR;
 use crate::config::{
-    self, Ancestor, Canary, Named, Outcome, Shape, Shares, Spec, Taken, UnitSource, WhenNoUnit,
+    self, Canary, Named, Outcome, Shape, Shares, Spec, Taken, UnitSource, WhenNoUnit,
 };
 use crate::pin::{Cause, Signers};
 use regex_lite::{Regex, RegexBuilder};
@@ -97,14 +97,6 @@ impl Taken for Builder {
 
     fn take(&mut self, canary: Canary, edge: bool) {
         self.add(&canary, edge);
-    }
-
-    fn ancestor(&self, name: &str) -> Option<Ancestor<'_>> {
-        let canary = self.canaries.iter().find(|canary| canary.name() == name)?;
-        Some(Ancestor {
-            travels: canary.member_key.is_some(),
-            variants: canary.variant_names().collect(),
-        })
     }
 }
 
