@@ -194,11 +194,14 @@ impl<'n> Field<'n> {
         for (key, _) in &fields.entries {
             let name = key.name.as_str();
             if !known.contains(&name) && !of_others.contains(&name) {
+                // A guess takes longer than all else, and of very many none is told.
+                let guess = || nearest_or_all(name, known);
+                let help = (!report.is_full()).then(guess).flatten();
                 report.error(
                     (&join(&self.path, name), key.span),
                     "unknown-field",
                     format_args!("unknown field `{name}`"),
-                    nearest_or_all(name, known),
+                    help,
                 );
             }
         }

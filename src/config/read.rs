@@ -1,9 +1,9 @@
 //! Documents to canaries: everything that one plugin decides by.
 
+use super::Canary;
 use super::fields::Field;
 use super::reader::{LIST_FIELDS, Reader, Settings, Taken};
 use super::too_large;
-use super::{Canary, VARIANT_HEADER};
 use crate::diagnostic::{Diagnostic, Place, Severity, any_error};
 use crate::node::{Node, outline};
 
@@ -23,11 +23,7 @@ pub struct Canaries {
 
 impl Default for Canaries {
     fn default() -> Self {
-        Self {
-            variant_header: VARIANT_HEADER.to_owned(),
-            edge: false,
-            canaries: Vec::new(),
-        }
+        Self::of(Settings::default(), Vec::new())
     }
 }
 
@@ -53,7 +49,8 @@ pub fn read_json(bytes: &[u8]) -> Result<Canaries, Vec<Diagnostic>> {
 }
 
 /// The same, with the canaries handed on one by one: a tree has ten times the bytes of its text, and the
-/// memory of a module never shrinks, so there is never more than that of one canary.
+/// memory of a module never shrinks. So of a config as it is rendered there is never more than that of one
+/// canary; a canary alone, and a list that is no plugin's, are read as a whole.
 ///
 /// # Errors
 /// As [`read_json`]; use nothing of what was taken then.
@@ -83,11 +80,12 @@ fn read_items(
     let mut count = 0usize;
     let mut counted = |_, _: &Node| count = count.saturating_add(1);
     let root = outline(bytes, &LIST_FIELDS, &mut counted)?;
-    let root = Field::root(&root);
+    let field = Field::root(&root);
     let mut reader = Reader::new(taken);
-    reader.settings(0, &root);
-    let Some(list) = reader.list(0, &root) else {
+    reader.settings(0, &field);
+    let Some(list) = reader.list(0, &field) else {
         drop(reader);
+        drop(root);
         let node = serde_json::from_slice(bytes)?;
         return Ok(read_trees(&[(0, &node)], taken));
     };

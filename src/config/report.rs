@@ -79,7 +79,7 @@ impl Report<'_> {
         message: fmt::Arguments<'_>,
         help: Help,
     ) {
-        if self.found.len() >= MOST {
+        if self.is_full() {
             return self.more(severity);
         }
         self.found.push(Diagnostic {
@@ -98,6 +98,11 @@ impl Report<'_> {
                 Help::Made(text) => Some(shortened(text)),
             },
         });
+    }
+
+    /// Whether no more problems are told.
+    pub(super) fn is_full(&self) -> bool {
+        self.found.len() >= MOST
     }
 
     /// Counts one more than are told. It is an error if one of those is.

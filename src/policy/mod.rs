@@ -126,7 +126,8 @@ impl Policy {
     }
 
     /// Reads what the plugin is configured with, as [`config::read_json`](crate::config::read_json()) does,
-    /// and compiles each canary as it is read: nothing else of it is kept meanwhile.
+    /// and compiles each canary as it is read: of it nothing is kept meanwhile but names, hosts, and what it
+    /// inherits.
     ///
     /// # Errors
     /// Every problem, if one of them is an error.
