@@ -27,6 +27,10 @@ pub(super) const COUNTED: usize = 400;
 /// the same in every run.
 const CANDIDATES: usize = 300;
 
+/// What a bootstrap with a module has in it, and Envoy's gauge of virtual machines.
+const MODULES: &str = "envoy.extensions.filters.http.wasm.v3.Wasm";
+const MACHINES: &str = "wasm.envoy.wasm.runtime.v8.active";
+
 /// Envoy with V8 takes about 8 s to start under callgrind on a quiet machine.
 const READY_WITHIN: Duration = Duration::from_secs(180);
 
@@ -46,6 +50,12 @@ pub(super) fn measure(envoy: &Path, scenario: &Scenario, profile: Option<&Path>)
         .under(command_line(&log, profile))
         .start()?;
     let client = Client::new(envoy.admin().listener(LISTENER)?);
+    // A filter that costs nothing must be there all the same.
+    let machines = envoy.admin().stats()?.get(MACHINES).copied();
+    ensure!(
+        !scenario.bootstrap.contains(MODULES) || machines.is_some_and(|machines| machines > 0),
+        "there is no virtual machine: {machines:?}"
+    );
 
     let request = chosen(scenario, &client)?;
     let send = |count| {
