@@ -99,6 +99,9 @@ fn clusters_resolve_names_and_take_addresses() {
         let bootstrap = bootstrap(&canaries, &Options::default());
         let cluster = &bootstrap["static_resources"]["clusters"][1];
         assert_eq!(cluster["type"], kind, "{endpoints}");
+        // Where a name has both, servers that listen by IPv4 alone have to be found.
+        let family = (kind == "STRICT_DNS").then_some("V4_PREFERRED");
+        assert_eq!(cluster["dns_lookup_family"].as_str(), family, "{endpoints}");
         let made: Vec<(&str, u64)> = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"]
             .as_array()
             .unwrap()

@@ -10,6 +10,8 @@ pub(super) struct Cluster {
     name: String,
     #[serde(rename = "type")]
     discovery: DiscoveryType,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dns_lookup_family: Option<&'static str>,
     connect_timeout: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     typed_extension_protocol_options: Option<ProtocolOptions>,
@@ -130,6 +132,9 @@ fn cluster(canary: &Canary, name: &str, variant: &Variant, problems: &mut Vec<Pr
         } else {
             DiscoveryType::StrictDns
         },
+        // Envoy's own choice is IPv6 where a name has both, as `localhost` has, on which most servers listen
+        // by IPv4 alone.
+        dns_lookup_family: (!all_numeric).then_some("V4_PREFERRED"),
         connect_timeout: "1s",
         typed_extension_protocol_options: match canary.spec.protocol {
             Protocol::Http => None,
