@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
@@ -361,34 +362,71 @@ fn what_keeps_it_from_starting_is_said() {
     let envoy = envoy_binary::ensure(&envoy_binary::wanted(), &|_| ()).unwrap();
     let with_envoy = format!("good.yaml --envoy {}", envoy.display());
     check(&with_envoy, 2, "carries no module");
-    // What Envoy itself refuses at its start.
     let broken = format!("{with_envoy} --module good.yaml");
     check(&broken, 2, "does not begin like WebAssembly");
-    let module = workspace::module_path();
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let taken = format!(
-        "{with_envoy} --module {} --admin {}",
-        module.display(),
-        taken.local_addr().unwrap()
+    let with_module = format!(
+        "{with_envoy} --module {}",
+        workspace::module_path().display()
     );
-    let with_path = |arguments: &str| {
+    // Held as most programs do, and as Envoy does: it would share its port with another Envoy.
+    let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let held = other.local_addr().unwrap();
+    let mut run = Run::start(&good);
+    let ingress = run.ingress();
+    for taken in [held, ingress] {
+        for (option, rest) in [("--listen", "--admin"), ("--admin", "--listen")] {
+            check(
+                &format!("{with_module} {option} {taken} {rest} 127.0.0.1:0"),
+                3,
+                &format!("error: {taken} is in use; give another with {option}"),
+            );
+        }
+    }
+    assert_eq!(run.end(Signal::TERM).code(), Some(0));
+}
+
+/// Scripts in the place of an Envoy that never takes requests: the log is all there is to go by.
+#[test]
+fn what_envoy_logged_is_told_if_it_does_not_come_up() {
+    let check = |logged: &str, expected: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let shop = Service::new("shop");
+        fs::write(folder.path().join("shop.yaml"), shop.canary("5%")).unwrap();
+        let envoy = folder.path().join("envoy");
+        fs::write(&envoy, format!("#!/bin/sh\n{logged}\nexec sleep 60\n")).unwrap();
+        fs::set_permissions(&envoy, fs::Permissions::from_mode(0o755)).unwrap();
         let output = Command::new(coalmine().unwrap())
-            .args(["envoy", "run", "-f"])
-            .args(arguments.split(' '))
+            .args(["envoy", "run", "-f", "shop.yaml", "--envoy", "./envoy"])
+            .args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
+            .arg("--module")
+            .arg(workspace::module_path())
             .current_dir(folder.path())
             .output()
             .unwrap();
-        (
-            output.status.code(),
-            String::from_utf8(output.stderr).unwrap(),
-        )
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), said.as_str()), (Some(3), expected));
     };
-    let (code, said) = with_path(&taken);
-    assert_eq!(code, Some(3), "{said}");
-    assert!(
-        said.contains("Envoy ended") && said.contains("bind"),
-        "{said}"
+    check(
+        "echo '[1][critical] bad flag' >&2; exit 1",
+        "error: Envoy ended (exit status: 1); its log ends with\n[1][critical] bad flag\n",
     );
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            check(
+                "echo '[1][info] starting' >&2; echo '[1][error] no such address' >&2; \
+                 echo '[1][warning] trying again' >&2",
+                "error: Envoy was not ready within 30s; it says\n  [1][error] no such address\n  \
+                 [1][warning] trying again\n",
+            );
+        });
+        scope.spawn(|| {
+            check(
+                "echo '[1][info] starting' >&2",
+                "error: Envoy was not ready within 30s; it logged no warning and no error; what it \
+                 says with `-- --log-level info` may tell why\n",
+            );
+        });
+    });
 }
 
 /// The page's commands, with ports and an Envoy of the test's.

@@ -3,6 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | `binary` | where Envoy is |
+//! | `port` | whether addresses are free |
 //! | `process` | Envoy, its log and its end |
 //! | `admin` | what Envoy says of itself |
 //! | `run` | the loop: a file changes, Envoy follows |
@@ -11,6 +12,7 @@
 
 mod admin;
 mod binary;
+mod port;
 mod process;
 mod run;
 mod watch;

@@ -89,6 +89,18 @@ impl Process {
         )
     }
 
+    /// Why it is not ready, as far as its log tells.
+    pub(super) fn not_ready(&self, within: Duration) -> Failure {
+        let problems = self.problems_since(0);
+        let why = if problems.is_empty() {
+            "it logged no warning and no error; what it says with `-- --log-level info` may tell why"
+                .to_owned()
+        } else {
+            format!("it says\n  {}", problems.join("\n  "))
+        };
+        Failure::cannot(format!("Envoy was not ready within {within:?}; {why}"))
+    }
+
     /// How much it has logged, in bytes.
     pub(super) fn log_length(&self) -> u64 {
         fs::metadata(&self.log).map_or(0, |log| log.len())

@@ -3,7 +3,7 @@
 use super::admin::{Admin, Verdict};
 use super::process::{ADMIN_ADDRESS, Process};
 use super::watch::Watch;
-use super::{binary, words};
+use super::{binary, port, words};
 use crate::args::{Files, after_help};
 use crate::input::{self, Input, counted};
 use crate::module;
@@ -146,6 +146,7 @@ async fn start(args: &RunArgs) -> Result<Running, Failure> {
     let binary = binary::find(args.envoy.as_deref())?;
     let module = module::load(args.module.as_deref())?;
     module::usable(&module)?;
+    port::free(&[("--listen", args.listen), ("--admin", args.admin)])?;
     let unwritten = |error: std::io::Error| {
         Failure::cannot(format!(
             "cannot write Envoy's files: {error}; is the disk full?"
@@ -178,11 +179,9 @@ async fn start(args: &RunArgs) -> Result<Running, Failure> {
         ended = process.ended() => return Err(ended),
     };
     let Some((admin, listener)) = admin else {
+        let failure = process.not_ready(READY_WITHIN);
         process.stop().await;
-        return Err(Failure::cannot(format!(
-            "Envoy was not ready within {READY_WITHIN:?}; what it says with `-- --log-level info` \
-             may tell why"
-        )));
+        return Err(failure);
     };
     let count = counted(input.canaries.canaries.len(), "canary");
     say(&format!(
