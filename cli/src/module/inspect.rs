@@ -17,6 +17,9 @@ use wasmparser::{Parser, Payload, TypeRef, Validator};
 /// The custom section in which the module says its version.
 const SECTION: &str = "coalmine";
 
+/// What only a module that cargo has linked exports: the finished one has it as `malloc`.
+const UNFINISHED: &str = "coalmine_malloc";
+
 /// A page of WebAssembly's memory.
 const PAGE: u64 = 65_536;
 
@@ -137,6 +140,12 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, String> {
     }
     if !has("malloc") && !has("proxy_on_memory_allocate") {
         problems.push("it exports neither malloc nor proxy_on_memory_allocate".to_owned());
+    }
+    if has(UNFINISHED) {
+        problems.push(
+            "it is as cargo linked it: take target/coalmine.wasm, which `cargo xtask module` makes"
+                .to_owned(),
+        );
     }
     for (module, name, function) in imported {
         if !function {
@@ -352,6 +361,12 @@ mod tests {
             &[],
             &["memory", "proxy_abi_version_0_2_1"],
             &["neither malloc"],
+        );
+        let linked = [&ENOUGH[..], &["coalmine_malloc"]].concat();
+        check(
+            &[],
+            &linked,
+            &["as cargo linked it: take target/coalmine.wasm"],
         );
     }
 
