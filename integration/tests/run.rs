@@ -449,7 +449,12 @@ fn the_commands_of_the_page_run() {
     for line in lines {
         let arguments: Vec<OsString> = line.split(' ').map(OsString::from).collect();
         let mut run = Run::of(&arguments, folder.path());
-        let answer = Client::new(run.ingress()).send(&user("shop", 1)).unwrap();
+        let ingress = run.ingress();
+        run.hears(
+            &format!("\ntry: curl -H 'host: shop' http://{ingress}/\n"),
+            1,
+        );
+        let answer = Client::new(ingress).send(&user("shop", 1)).unwrap();
         assert_eq!(answer.status, 200);
         assert_eq!(run.end(Signal::TERM).code(), Some(0));
         run.assert_nothing_is_left();

@@ -8,7 +8,7 @@
 //! | `admin` | what Envoy says of itself |
 //! | `run` | the loop: a file changes, Envoy follows |
 //! | `watch` | which files changed |
-//! | `words` | what a change is about |
+//! | `words` | how to ask, and what a change is about |
 
 mod admin;
 mod binary;

@@ -192,6 +192,9 @@ async fn start(args: &RunArgs) -> Result<Running, Failure> {
         "its log is {}; Ctrl-C ends it",
         path("log").display()
     ));
+    if let Some(request) = words::first_request(&input.canaries, listener) {
+        say(&format!("try: {request}"));
+    }
     Ok(Running {
         process,
         admin,

@@ -1,7 +1,16 @@
-//! What a change is about, in words.
+//! How to ask, and what a change is about, in words.
 
 use coalmine::config::{Canaries, Canary};
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+/// A request for the first host that is one, none if all are wildcards.
+pub(super) fn first_request(canaries: &Canaries, listener: SocketAddr) -> Option<String> {
+    let all = canaries.canaries.iter();
+    let mut hosts = all.flat_map(|canary| &canary.spec.hosts);
+    let host = hosts.find(|host| !host.starts_with('*'))?;
+    Some(format!("curl -H 'host: {host}' http://{listener}/"))
+}
 
 /// One line for each canary that came, went or changed.
 pub(super) fn changes(before: &Canaries, after: &Canaries) -> Vec<String> {
@@ -80,6 +89,34 @@ spec:
             text: text.to_owned(),
         };
         yaml::read(&[source]).0
+    }
+
+    #[test]
+    fn the_first_request_is_for_a_host_that_is_one() {
+        let check = |hosts: &[&str], listener: &str, expected: Option<&str>| {
+            let canaries = hosts.iter().enumerate().map(|(number, hosts)| {
+                ONE.replace("name: shop", &format!("name: c{number}"))
+                    .replace("hosts: [shop]", &format!("hosts: [{hosts}]"))
+            });
+            let canaries = read(&canaries.collect::<Vec<_>>().join("---\n"));
+            assert_eq!(canaries.canaries.len(), hosts.len(), "{hosts:?}");
+            let request = first_request(&canaries, listener.parse().unwrap());
+            assert_eq!(request.as_deref(), expected, "{hosts:?}");
+        };
+        let shop = "curl -H 'host: shop' http://127.0.0.1:10000/";
+        check(&["shop, cart"], "127.0.0.1:10000", Some(shop));
+        check(
+            &["'*.example.com', '*'", "shop"],
+            "127.0.0.1:10000",
+            Some(shop),
+        );
+        check(
+            &["'*.example.com', cart.example.com"],
+            "[::1]:8080",
+            Some("curl -H 'host: cart.example.com' http://[::1]:8080/"),
+        );
+        check(&["'*'", "'*.example.com'"], "127.0.0.1:10000", None);
+        check(&[], "127.0.0.1:10000", None);
     }
 
     #[test]
