@@ -31,7 +31,7 @@ struct Run {
 impl Run {
     fn start(files: &Path) -> Self {
         let module = workspace::module_path();
-        let words = ["envoy", "run", "-f"].map(OsString::from).into_iter();
+        let words = ["envoy", "run"].map(OsString::from).into_iter();
         let more = [files.into(), "--module".into(), module.into()];
         Self::of(&words.chain(more).collect::<Vec<_>>(), Path::new("."))
     }

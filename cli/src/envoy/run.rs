@@ -41,9 +41,12 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 #[derive(Debug, Args)]
 #[command(after_help = after_help(EXAMPLES))]
 pub struct RunArgs {
-    /// Canaries in YAML or JSON; a folder means every *.yaml and *.yml in it; may be repeated. Each
-    /// variant needs `endpoints`
-    #[arg(short, long = "file", value_name = "FILE|FOLDER", required = true, num_args = 1..)]
+    /// Canaries in YAML or JSON; a folder means every *.yaml and *.yml in it. Each variant needs
+    /// `endpoints`
+    #[arg(value_name = "FILE|FOLDER", required_unless_present = "files")]
+    pub named: Vec<PathBuf>,
+    /// More of them, or all; may be repeated
+    #[arg(short, long = "file", value_name = "FILE|FOLDER", num_args = 1..)]
     pub files: Vec<PathBuf>,
     /// Where to take requests; port 0 is any free one
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:10000")]
@@ -62,10 +65,17 @@ pub struct RunArgs {
     pub more: Vec<String>,
 }
 
+impl RunArgs {
+    /// The canaries' files and folders, however they were given.
+    fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.named.iter().chain(&self.files).map(PathBuf::as_path)
+    }
+}
+
 pub(super) fn run(args: &RunArgs) -> Result<Outcome, Failure> {
-    if args.files.iter().any(|file| file == Path::new("-")) {
+    if args.paths().any(|file| file == Path::new("-")) {
         return Err(Failure::refused(
-            "standard input cannot be watched for changes: name a file or a folder with -f",
+            "standard input cannot be watched for changes: name a file or a folder",
         ));
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -103,7 +113,7 @@ async fn follow(args: &RunArgs) -> Result<Outcome, Failure> {
     let mut interrupted = signal(SignalKind::interrupt()).map_err(unheard)?;
     let mut terminated = signal(SignalKind::terminate()).map_err(unheard)?;
     // Before the files are read, so that no change falls between.
-    let mut watch = Watch::of(&args.files)?;
+    let mut watch = Watch::of(args.paths())?;
     let mut running = tokio::select! {
         started = start(args) => started?,
         _ = interrupted.recv() => return Ok(Outcome::default()),
@@ -130,7 +140,7 @@ fn say(line: &str) {
 
 fn read(args: &RunArgs) -> Result<Input, Failure> {
     let files = Files {
-        files: args.files.clone(),
+        files: args.paths().map(Path::to_owned).collect(),
     };
     input::sound(&files)
 }

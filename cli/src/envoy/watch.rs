@@ -3,7 +3,7 @@
 use crate::outcome::Failure;
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -22,7 +22,7 @@ impl Watch {
     ///
     /// # Errors
     /// The system cannot watch a folder.
-    pub(super) fn of(paths: &[PathBuf]) -> Result<Self, Failure> {
+    pub(super) fn of<'p>(paths: impl Iterator<Item = &'p Path>) -> Result<Self, Failure> {
         let (sender, changes) = unbounded_channel();
         let heard = move |event: notify::Result<notify::Event>| {
             // To be read is no change; an error may hide one.
@@ -36,7 +36,7 @@ impl Watch {
             Failure::cannot(format!("cannot watch the files for changes: {error}"))
         };
         let mut watcher = notify::recommended_watcher(heard).map_err(failed)?;
-        let folders: BTreeSet<&Path> = paths.iter().map(|path| folder_of(path)).collect();
+        let folders: BTreeSet<&Path> = paths.map(folder_of).collect();
         for folder in folders {
             watcher
                 .watch(folder, RecursiveMode::NonRecursive)

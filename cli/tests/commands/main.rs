@@ -10,6 +10,7 @@ mod diff;
 mod docs;
 mod envoy_filter;
 mod envoy_page;
+mod envoy_run;
 mod examples;
 mod explain;
 mod gateway_api;
