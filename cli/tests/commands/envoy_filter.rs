@@ -120,15 +120,16 @@ fn refused() {
         &format!("{governed} --edge"),
         "cannot be used with '--edge'",
     );
-    let edge = r#"{apiVersion: coalmine.dev/v1alpha1, kind: Plugin, edge: true, canaries: []}"#;
-    let ran = coalmine_with(&format!("render istio-envoyfilter - {governed}"), edge);
+    let sound = fs::read_to_string(data_folder().join("sound.yaml")).unwrap();
+    let plugin = "apiVersion: coalmine.dev/v1alpha1\nkind: Plugin\nedge: true\ncanaries: []\n";
+    let edge = format!("{plugin}---\n{sound}");
+    let ran = coalmine_with(&format!("render istio-envoyfilter - {governed}"), &edge);
     assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{ran}");
     assert!(
         ran.stderr.contains("leave out --only-governed-hosts"),
         "{ran}"
     );
-    let wildcard = fs::read_to_string(data_folder().join("sound.yaml")).unwrap();
-    let wildcard = wildcard.replace("hosts: [reviews]", "hosts: ['*.example.com']");
+    let wildcard = sound.replace("hosts: [reviews]", "hosts: ['*.example.com']");
     let ran = coalmine_with(&format!("render istio-envoyfilter - {governed}"), &wildcard);
     assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{ran}");
     assert!(ran.stderr.contains("error[host-is-a-wildcard]"), "{ran}");
