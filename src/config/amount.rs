@@ -64,7 +64,11 @@ fn read_length(
     help: &str,
     report: &mut Report<'_>,
 ) -> Option<u32> {
-    let text = field.text(report)?;
+    let Value::String(text) = &field.node.value else {
+        let help = format!("write a number and {help}");
+        field.wrong_kind(report, "a length of time", help);
+        return None;
+    };
     let length = parse_length(text, units);
     if length.is_none() {
         report.error(

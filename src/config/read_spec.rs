@@ -14,6 +14,7 @@ use super::service::read_service;
 use super::travel::{read_inherit, read_propagate};
 use super::{NEVER, Spec, Variant, WhenNoUnit};
 use crate::bucket::Share;
+use crate::node::Value;
 use crate::policy::{MAX_VARIANTS, is_host};
 
 const FIELDS: &[&str] = &[
@@ -105,7 +106,11 @@ pub(super) fn read_spec(
     });
     #[cfg(not(feature = "rollout"))]
     let rollout = None;
-    if unit.is_empty() && when_no_unit == WhenNoUnit::Default {
+    // One with a mistake in it was meant to be a unit.
+    let no_unit = fields
+        .get("unit")
+        .is_none_or(|field| matches!(&field.node.value, Value::List(items) if items.is_empty()));
+    if no_unit && when_no_unit == WhenNoUnit::Default {
         warn_of_nobody(&fields, report);
     }
     let default = default?;
