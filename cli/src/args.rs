@@ -3,7 +3,11 @@
 use crate::outcome::Failure;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
+use std::fmt::Display;
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 /// What ends the help of every command.
 pub const EXIT_CODES: &str = "\
@@ -34,6 +38,31 @@ pub(crate) fn url(text: &str, like: &str) -> Result<String, String> {
             "an address begins with http:// or https://, like {like}"
         )),
     }
+}
+
+/// What reads itself from text; `wanted` says what to write to whoever wrote something else.
+pub(crate) fn parsed<T: FromStr>(text: &str, wanted: &str) -> Result<T, String> {
+    text.parse().map_err(|_| format!("write {wanted}"))
+}
+
+/// A whole number in a range.
+pub(crate) fn within<T>(text: &str, range: &RangeInclusive<T>) -> Result<T, String>
+where
+    T: FromStr + PartialOrd + Display,
+{
+    let number = text.parse().ok().filter(|number| range.contains(number));
+    number.ok_or_else(|| {
+        format!(
+            "write a whole number from {} to {}",
+            range.start(),
+            range.end()
+        )
+    })
+}
+
+/// An address to listen on.
+pub(crate) fn socket(text: &str) -> Result<SocketAddr, String> {
+    parsed(text, "an address and a port, like 127.0.0.1:10000")
 }
 
 /// How to print.

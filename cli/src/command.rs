@@ -18,12 +18,20 @@ Examples:
 
   Each command has more, with --help behind it.";
 
+/// The end of the help of all commands together.
+fn after_all(examples: &str) -> String {
+    format!(
+        "{}\n  4  a rollout is still on its way, or held",
+        after_help(examples)
+    )
+}
+
 /// Canary routing inside Envoy: check canaries, make manifests of them, explain decisions
 ///
 /// One file says who sees which version of a service. A WebAssembly filter in Envoy decides by it
 /// for each request; this command runs the same code.
 #[derive(Debug, Parser)]
-#[command(name = "coalmine", version, after_help = after_help(EXAMPLES))]
+#[command(name = "coalmine", version, after_help = after_all(EXAMPLES))]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]

@@ -4,7 +4,7 @@ use super::admin::{Admin, Verdict};
 use super::process::{ADMIN_ADDRESS, Process};
 use super::watch::Watch;
 use super::{binary, port, words};
-use crate::args::{Files, after_help};
+use crate::args::{Files, after_help, socket};
 use crate::input::{self, Input, counted};
 use crate::module;
 use crate::outcome::{Failure, Outcome};
@@ -49,10 +49,10 @@ pub struct RunArgs {
     #[arg(short, long = "file", value_name = "FILE|FOLDER", num_args = 1..)]
     pub files: Vec<PathBuf>,
     /// Where to take requests; port 0 is any free one
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:10000")]
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:10000", value_parser = socket)]
     pub listen: SocketAddr,
     /// Where to serve Envoy's admin interface; port 0 is any free one
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9901")]
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9901", value_parser = socket)]
     pub admin: SocketAddr,
     /// The Envoy to run [default: $COALMINE_ENVOY, else envoy on PATH]
     #[arg(long, value_name = "PATH")]

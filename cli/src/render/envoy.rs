@@ -1,7 +1,7 @@
 //! `coalmine render envoy`: what a plain Envoy is configured with.
 
 use super::refused;
-use crate::args::{Files, after_help};
+use crate::args::{Files, after_help, parsed, socket, within};
 use crate::input;
 use crate::module;
 use crate::outcome::{Failure, Outcome};
@@ -54,10 +54,10 @@ pub struct EnvoyArgs {
     #[arg(long, value_name = "PATH")]
     pub module: Option<String>,
     /// Where to take requests; port 0 is any free one
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "0.0.0.0:10000")]
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "0.0.0.0:10000", value_parser = socket)]
     pub listen: SocketAddr,
     /// Where to serve Envoy's admin interface
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9901")]
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9901", value_parser = socket)]
     pub admin: SocketAddr,
     /// Serve no admin interface
     #[arg(long, conflicts_with = "admin")]
@@ -66,10 +66,10 @@ pub struct EnvoyArgs {
     #[arg(long, value_enum, default_value_t)]
     pub failure_policy: OnFailure,
     /// Proxies in front of Envoy whose x-forwarded-for is to be believed
-    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 0, value_parser = |text: &str| parsed::<u32>(text, "a whole number, like 1"))]
     pub trusted_hops: u32,
     /// The most that a request's headers may measure [default: Envoy's, 60]
-    #[arg(long, value_name = "KIB", value_parser = clap::value_parser!(u32).range(1..=8192))]
+    #[arg(long, value_name = "KIB", value_parser = |text: &str| within::<u32>(text, &(1..=8192)))]
     pub max_request_headers: Option<u32>,
     /// node.id in the bootstrap
     #[arg(long, value_name = "ID", default_value = "coalmine")]

@@ -1,7 +1,7 @@
 //! What would happen, before it does.
 
 use super::args::chosen;
-use crate::args::{Files, Format, after_help};
+use crate::args::{Files, Format, after_help, parsed};
 use crate::input;
 use crate::outcome::{Failure, Outcome};
 use clap::Args;
@@ -9,6 +9,9 @@ use coalmine_rollout::evidence::detectable;
 use coalmine_rollout::plan::Plan;
 use serde::Serialize;
 use std::fmt::Write;
+
+/// Requests a minute where nobody says how many there are.
+const USUAL: f64 = 1000.0;
 
 /// `coalmine rollout plan`
 #[derive(Debug, Args)]
@@ -23,14 +26,14 @@ pub struct PlanArgs {
     /// Which canary, by its name or as NAMESPACE/NAME [default: the only one that has a rollout]
     #[arg(long, value_name = "CANARY")]
     pub canary: Option<String>,
-    /// How many requests a minute are drawn, of all users together
-    #[arg(long, value_name = "NUMBER", default_value_t = 1000.0)]
-    pub requests_per_minute: f64,
+    /// How many requests a minute are drawn, of all users together [default: 1000]
+    #[arg(long, value_name = "NUMBER", value_parser = |text: &str| parsed::<f64>(text, "a number, like 1000"))]
+    pub requests_per_minute: Option<f64>,
     /// How many of them fail today
     #[arg(long, value_name = "SHARE", default_value = "0.5%", value_parser = share)]
     pub error_rate: f64,
     /// How many failing requests count as one, because they are of one user or fail together
-    #[arg(long, value_name = "NUMBER", default_value_t = 1.0)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 1.0, value_parser = |text: &str| parsed::<f64>(text, "a number, like 1"))]
     pub design_effect: f64,
     /// How to print
     #[arg(short, long, value_enum, default_value_t)]
@@ -47,6 +50,11 @@ struct Foreseen {
     revision: Option<String>,
     /// What it is judged by.
     checks: Vec<String>,
+    /// Drawn, of all users together.
+    requests_per_minute: f64,
+    /// Whether nobody said how many there are.
+    #[serde(skip)]
+    assumed: bool,
     steps: Vec<Step>,
     /// In minutes, without freezes and approvals.
     minutes: f64,
@@ -77,7 +85,8 @@ fn share(text: &str) -> Result<f64, String> {
 }
 
 pub(super) fn plan(args: &PlanArgs) -> Result<Outcome, Failure> {
-    if !(args.requests_per_minute.is_finite() && args.requests_per_minute > 0.0) {
+    let rate = args.requests_per_minute.unwrap_or(USUAL);
+    if !(rate.is_finite() && rate > 0.0) {
         return Err(Failure::refused(
             "--requests-per-minute must be more than 0: without requests a rollout holds",
         ));
@@ -86,18 +95,18 @@ pub(super) fn plan(args: &PlanArgs) -> Result<Outcome, Failure> {
     let canary = chosen(&input.canaries.canaries, args.canary.as_deref())?;
     let plan = Plan::of(canary, None)
         .ok_or_else(|| Failure::refused(format!("canary {} has no rollout", canary.full_name())))?;
-    let foreseen = foreseen(&plan, args);
+    let foreseen = foreseen(&plan, rate, args);
     Ok(Outcome {
         data: args.output.print(&foreseen, || text(&foreseen))?,
         ..Outcome::default()
     })
 }
 
-fn foreseen(plan: &Plan, args: &PlanArgs) -> Foreseen {
+fn foreseen(plan: &Plan, rate: f64, args: &PlanArgs) -> Foreseen {
     let settings = plan.settings();
     let mut requests = 0.0;
     let steps = plan.steps.iter().map(|step| {
-        let rate = args.requests_per_minute * f64::from(step.share.millionths()) / 1e6;
+        let rate = rate * f64::from(step.share.millionths()) / 1e6;
         let time = f64::from(step.hold) / 60_000.0;
         let filling = f64::from(step.min_requests) / rate;
         let minutes = time.max(filling);
@@ -118,6 +127,8 @@ fn foreseen(plan: &Plan, args: &PlanArgs) -> Foreseen {
         variant: plan.variant.clone(),
         revision: plan.revision.clone(),
         checks: plan.checks(),
+        requests_per_minute: rate,
+        assumed: args.requests_per_minute.is_none(),
         minutes: steps.iter().map(|step| step.minutes).sum(),
         steps,
     }
@@ -126,6 +137,13 @@ fn foreseen(plan: &Plan, args: &PlanArgs) -> Foreseen {
 fn text(foreseen: &Foreseen) -> String {
     let mut text = format!("rollout   {} of {}\n", foreseen.variant, foreseen.canary);
     let _ = writeln!(text, "checks    {}", foreseen.checks.join(", "));
+    if foreseen.assumed {
+        let _ = writeln!(
+            text,
+            "assumed   {} requests a minute: say how many there are with --requests-per-minute",
+            foreseen.requests_per_minute
+        );
+    }
     for (number, step) in foreseen.steps.iter().enumerate() {
         let sees = match step.sees {
             Some(ratio) => format!("sees {ratio:.1} times the errors"),

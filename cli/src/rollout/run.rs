@@ -4,7 +4,7 @@ use super::args::DriveArgs;
 use super::status::{code, place, said, second, told};
 use super::turn::{Done, turn};
 use super::{UNDERWAY, after};
-use crate::args::Format;
+use crate::args::{Format, parsed};
 use crate::outcome::{Failure, NO, Outcome};
 use crate::progress;
 use clap::Args;
@@ -33,7 +33,7 @@ pub struct RunArgs {
     #[command(flatten)]
     pub drive: DriveArgs,
     /// Give up waiting after so many seconds, with exit code 4; the rollout stays where it is
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", value_parser = |text: &str| parsed::<u64>(text, "a whole number of seconds, like 7200"))]
     pub timeout: Option<u64>,
     /// End when a step waits for an approval, with exit code 4, instead of waiting for it: so that whoever
     /// approves starts another job

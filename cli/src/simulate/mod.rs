@@ -10,7 +10,7 @@ mod log;
 mod made;
 mod text;
 
-use crate::args::{Files, Format, after_help};
+use crate::args::{Files, Format, after_help, parsed, within};
 use crate::input::{self, Input};
 use crate::outcome::{Failure, NO, Outcome};
 use crate::request::RequestArgs;
@@ -41,10 +41,10 @@ pub struct SimulateArgs {
     #[command(flatten)]
     pub request: RequestArgs,
     /// How many units
-    #[arg(long, value_name = "NUMBER", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    #[arg(long, value_name = "NUMBER", default_value_t = 1_000_000, value_parser = |text: &str| within::<u64>(text, &(1..=1_000_000_000)))]
     pub units: u64,
     /// Which units, and which draws for requests without one
-    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = |text: &str| parsed::<u64>(text, "a whole number, like 1"))]
     pub seed: u64,
     /// The requests of an access log in place of synthetic ones: CSV with a header line, or JSON,
     /// one object a line; - is standard input
@@ -62,7 +62,7 @@ pub struct SimulateArgs {
     #[arg(long, value_name = "TIME", value_parser = crate::request::time)]
     pub to: Option<Timestamp>,
     /// At how many times shares are plotted; each gets that part of the number of units
-    #[arg(long, value_name = "NUMBER", default_value_t = 49, value_parser = clap::value_parser!(u16).range(2..=1000))]
+    #[arg(long, value_name = "NUMBER", default_value_t = 49, value_parser = |text: &str| within::<u16>(text, &(2..=1000)))]
     pub points: u16,
     /// Write the plot over time to this file as SVG
     #[arg(long, value_name = "FILE")]

@@ -134,6 +134,27 @@ fn refused_arguments() {
     ] {
         check(&format!("explain sound.yaml --draw={draw}"), "hexadecimal");
     }
+    // In our words, and with what to write.
+    for (arguments, needed) in [
+        ("rollout run x.yaml --timeout 5s", "of seconds, like 7200"),
+        (
+            "rollout plan x.yaml --requests-per-minute many",
+            "like 1000",
+        ),
+        ("rollout plan x.yaml --design-effect many", "write a number"),
+        ("simulate x.yaml --units 2000000000", "from 1 to 1000000000"),
+        ("simulate x.yaml --points many", "from 2 to 1000"),
+        ("simulate x.yaml --seed many", "write a whole number"),
+        ("render envoy x.yaml --trusted-hops 1.5", "a whole number"),
+        (
+            "render envoy x.yaml --max-request-headers 1k",
+            "from 1 to 8192",
+        ),
+        ("render envoy x.yaml --listen 19111", "like 127.0.0.1:10000"),
+        ("envoy run -f x.yaml --admin :19111", "like 127.0.0.1:10000"),
+    ] {
+        check(arguments, needed);
+    }
     check(
         "explain sound.yaml -o xml",
         "[possible values: table, json, yaml]",
@@ -155,7 +176,10 @@ fn refused_arguments_for_programs() {
     check("explain sound.yaml --at noon -o json", "RFC 3339");
     check("explain -o json", "<FILE|FOLDER>");
     check("validate --output=json sound.yaml --no", "'--no'");
-    check("simulate sound.yaml -ojson --units 0", "0 is not in");
+    check(
+        "simulate sound.yaml -ojson --units 0",
+        "write a whole number from 1 to",
+    );
     let ran = coalmine("explain sound.yaml --at noon -o yaml");
     assert!(ran.stdout.starts_with("ok: false\n"), "{ran}");
     // What stands behind -- is a curl line, and -o there is curl's.

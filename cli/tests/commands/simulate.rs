@@ -125,7 +125,7 @@ fn what_is_refused() {
         2,
         "no canary governs elsewhere",
     );
-    check("sound.yaml --units 0", "", 2, "0 is not in");
+    check("sound.yaml --units 0", "", 2, "from 1 to 1000000000");
     check("sound.yaml --map y=header:x", "", 2, "--log");
     check("sound.yaml --log - --map x=y", "", 2, "header:NAME");
     check("sound.yaml --log nothing.csv", "", 3, "check the path");
