@@ -16,6 +16,8 @@ const CONNECTING: Duration = Duration::from_secs(3);
 /// A Prometheus.
 pub(super) struct Prometheus {
     url: String,
+    /// Where it is, for people: scheme, host and port.
+    place: String,
     client: reqwest::Client,
     runtime: tokio::runtime::Runtime,
 }
@@ -23,6 +25,12 @@ pub(super) struct Prometheus {
 impl Prometheus {
     pub(super) fn new(url: &str, headers: &[String]) -> Result<Self, Failure> {
         provide_tls();
+        let place = place(url).ok_or_else(|| {
+            // What was given may hold a password.
+            Failure::refused(
+                "the address of --prometheus is none; write it like http://127.0.0.1:9090",
+            )
+        })?;
         let mut all = HeaderMap::new();
         for header in headers {
             let wrong = || {
@@ -48,6 +56,7 @@ impl Prometheus {
             .map_err(|error| Failure::cannot(format!("cannot wait for the network: {error}")))?;
         Ok(Self {
             url: format!("{}/api/v1/query", url.trim_end_matches('/')),
+            place,
             client,
             runtime,
         })
@@ -72,7 +81,10 @@ impl Prometheus {
     async fn answer(&self, question: &str, at: Option<Timestamp>) -> Result<Answer, String> {
         let form = form(question, at);
         // Its address may hold a password, and this goes into reports.
-        let failed = |error: reqwest::Error| format!("Prometheus: {}", cause(&error.without_url()));
+        let failed = |error: reqwest::Error| {
+            let cause = cause(&error.without_url());
+            format!("Prometheus at {}: {cause}", self.place)
+        };
         let reply = self
             .client
             .post(&self.url)
@@ -86,10 +98,17 @@ impl Prometheus {
         let answer = parse(&page);
         // It explains in its own words why a query is none; what stands in front of it does not.
         if !status.is_success() && (answer.is_ok() || status.is_server_error() || !is_json(&page)) {
-            return Err(format!("Prometheus answers {status}"));
+            return Err(format!("Prometheus at {} answers {status}", self.place));
         }
         Ok(answer)
     }
+}
+
+/// Scheme, host and port of an address, without what may be secret in it.
+fn place(url: &str) -> Option<String> {
+    let url = reqwest::Url::parse(url).ok()?;
+    let (host, port) = (url.host_str()?, url.port_or_known_default()?);
+    Some(format!("{}://{host}:{port}", url.scheme()))
 }
 
 fn is_json(page: &[u8]) -> bool {

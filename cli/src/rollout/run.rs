@@ -7,6 +7,7 @@ use super::{UNDERWAY, after};
 use crate::args::{Format, parsed};
 use crate::outcome::{Failure, NO, Outcome};
 use crate::progress;
+use crate::request::wall_clock;
 use clap::Args;
 use coalmine::bucket::Share;
 use coalmine_rollout::machine::{Phase, State};
@@ -48,6 +49,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Outcome, Failure> {
     let spinner = progress::spinner("reading");
     let mut trouble = String::new();
     let mut of_clock = String::new();
+    let mut held = Held::default();
     let mut first = true;
     loop {
         match turn(&drive, None) {
@@ -83,7 +85,17 @@ pub(super) fn run(args: &RunArgs) -> Result<Outcome, Failure> {
                     )));
                 }
                 if let Some(run) = &done.state.run {
-                    let holding = run.holding.join("; ");
+                    held.reasons.clone_from(&run.holding);
+                    // What was decided in this turn is in force by the next one.
+                    let news = match done.entries.is_empty() {
+                        true => held.news(),
+                        false => Vec::new(),
+                    };
+                    if !news.is_empty() {
+                        let now = second(wall_clock());
+                        say(&spinner, &format!("{now} holding: {}", news.join("; ")));
+                    }
+                    let holding = held.reasons.join("; ");
                     spinner.set_message(format!("{} | {holding}", place(&drive.plan, run)));
                 }
             }
@@ -100,9 +112,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Outcome, Failure> {
             .is_some_and(|most| begun.elapsed() >= Duration::from_secs(most))
         {
             spinner.finish_and_clear();
-            return Ok(underway(
-                "not done yet; run it again, and it goes on".to_owned(),
-            ));
+            return Ok(underway(not_done(&trouble, &held.reasons)));
         }
         thread::sleep(every);
         // A plan that was edited is the plan.
@@ -111,6 +121,48 @@ pub(super) fn run(args: &RunArgs) -> Result<Outcome, Failure> {
             Err(failure) => complain(&spinner, &mut trouble, &failure.message),
         }
     }
+}
+
+/// What holds the rollout.
+#[derive(Default)]
+struct Held {
+    reasons: Vec<String>,
+    /// Those that were told and have not gone since, by their lasting words.
+    told: Vec<String>,
+}
+
+impl Held {
+    /// The reasons that are still to be told: another number or time makes no new one.
+    fn news(&mut self) -> Vec<&str> {
+        let now: Vec<String> = self.reasons.iter().map(|reason| lasting(reason)).collect();
+        let before = std::mem::replace(&mut self.told, now);
+        let reasons = self.reasons.iter().map(String::as_str);
+        reasons
+            .filter(|reason| !before.contains(&lasting(reason)))
+            .collect()
+    }
+}
+
+/// The words of a reason that stay while it does.
+fn lasting(reason: &str) -> String {
+    let words = reason.split(' ');
+    let words = words.filter(|word| !word.starts_with(|letter: char| letter.is_ascii_digit()));
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// What there is to say when nobody waits any longer: what was in the way of the last turn, and what held the
+/// rollout when it was looked at last.
+fn not_done(trouble: &str, holding: &[String]) -> String {
+    let trouble = trouble.strip_prefix("error: ").unwrap_or(trouble);
+    let reasons = [trouble]
+        .into_iter()
+        .chain(holding.iter().map(String::as_str));
+    let reasons: Vec<&str> = reasons.filter(|reason| !reason.is_empty()).collect();
+    let mut said = "not done yet; run it again, and it goes on".to_owned();
+    if !reasons.is_empty() {
+        said.push_str(&format!("; holding: {}", reasons.join("; ")));
+    }
+    said
 }
 
 fn underway(why: String) -> Outcome {

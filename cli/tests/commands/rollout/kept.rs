@@ -92,3 +92,34 @@ fn a_status_is_lines_for_the_next_job() {
         "| aborted | 0% | aborted by ada",
     );
 }
+
+/// The source file has no share that a rollout gave: whoever renders it again takes that away.
+#[test]
+fn a_file_that_is_rendered_again_takes_the_share_back() {
+    let folder = Folder::new();
+    let config = "run/xds/coalmine.json";
+    let shares = |share: &str| {
+        let config = folder.read(config).replace('\\', "");
+        let expected = format!("\"shares\":{{\"canary\":\"{share}\"}}");
+        assert!(config.contains(&expected), "{config}");
+    };
+    let step = format!("step shop.yaml --config {config} {AWAY}");
+    folder.check(&step, 4, "waiting");
+    folder.check(&format!("approve shop.yaml --config {config}"), 0, "10%");
+    shares("10%");
+    assert_eq!(folder.run("render envoy shop.yaml -o run").code, 0);
+    assert!(!folder.read(config).contains("shares"));
+    folder.check(
+        &step,
+        4,
+        "drifted: 0% is in force, where 10% was: somebody has lowered it, so it is paused",
+    );
+    folder.check(&step, 4, "whoever lowered the share has paused it");
+    assert!(!folder.read(config).contains("shares"));
+    folder.check(
+        &format!("resume shop.yaml --config {config}"),
+        0,
+        "lets it go on",
+    );
+    shares("10%");
+}

@@ -6,12 +6,14 @@
 //! | `refusals`, `words`, `kept` | what is refused, what people say, what is kept and handed on |
 //! | `clock` | clocks that do not agree |
 //! | `notify` | who is told |
+//! | `held` | what `run` says of what holds it |
 //! | `git` | repositories |
 //! | `page` | `docs/rollout.md` |
 
 mod clock;
 mod folder;
 mod git;
+mod held;
 mod kept;
 mod notify;
 mod page;

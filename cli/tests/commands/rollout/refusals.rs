@@ -64,6 +64,21 @@ fn what_cannot_be_is_told_with_what_to_do() {
         "begins with http://",
     );
     folder.check(
+        "step shop.yaml --config plugin.json --prometheus http://:9090",
+        2,
+        "the address of --prometheus is none; write it like http://127.0.0.1:9090",
+    );
+    folder.check(
+        "plan shop.yaml",
+        0,
+        "assumed   1000 requests a minute: say how many there are with --requests-per-minute",
+    );
+    folder.check(
+        "plan shop.yaml --requests-per-minute 1200 -o json",
+        0,
+        "\"requestsPerMinute\": 1200.0",
+    );
+    folder.check(
         &format!("step shop.yaml --config plugin.json --journal /dev/null {AWAY}"),
         2,
         "a journal is a file, and /dev/null is none",
