@@ -95,7 +95,8 @@ fn an_abort_needs_nobody() {
     thread::sleep(Duration::from_millis(1100));
     let step = setting.rollout(&["step"]);
     assert!(
-        step.stdout.contains("evidence cannot be read: Prometheus:"),
+        step.stdout
+            .contains("evidence cannot be read: Prometheus at http://"),
         "{step:?}"
     );
     assert_eq!(setting.rollout(&["abort"]).code, 0);
