@@ -8,7 +8,7 @@ use crate::node::{Span, Value};
 use crate::policy::{MAX_VARIANTS, Table, host_names};
 
 /// What was claimed, and by whom. There is something of it for every canary, so it has no more than what
-/// the place of a claim can be made of again.
+/// the place of a claim can be made of again, and what those have to know that inherit from a canary.
 #[derive(Default)]
 pub(super) struct Claims {
     claimants: Vec<Whose>,
