@@ -13,6 +13,7 @@
 //! | `stream` | one request and its response |
 //! | `moment` | the time and the draws that a decision may ask for |
 //! | `watched` | a request whose response is watched, until it has ended |
+//! | `ending` | how a response ended, asked in one question |
 //! | `counters` | `coalmine_decisions`, by canary, variant and reason |
 //! | `evidence` | responses by arm |
 //! | `metric` | a metric of the host, and labels in its name |
@@ -28,6 +29,7 @@
 mod call;
 mod callbacks;
 mod counters;
+mod ending;
 pub mod entropy;
 mod evidence;
 mod given;

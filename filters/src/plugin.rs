@@ -1,6 +1,7 @@
 //! What a configuration makes: the policy, and what lives as long as it does.
 
 use crate::counters::Counters;
+use crate::ending::Ending;
 use crate::entropy::Entropy;
 use crate::evidence::Evidence;
 use crate::guards::Guards;
@@ -22,6 +23,7 @@ pub(crate) struct Plugin {
     /// Outlives a request for the sake of signed pins.
     pub(crate) verifier: Verifier,
     pub(crate) entropy: Entropy,
+    pub(crate) ending: Ending,
     /// Whether Envoy logs at debug. Known from when the configuration was put in force: asking
     /// again would cost each request a host call.
     pub(crate) debug: bool,
@@ -36,9 +38,16 @@ impl Plugin {
             drops: Drops::of(&policy),
             verifier: Verifier::of(&policy),
             entropy: Entropy::new(getrandom::fill),
+            ending: Ending::default(),
             debug: host_log::at_debug(),
             policy,
             host,
         }
+    }
+}
+
+impl Drop for Plugin {
+    fn drop(&mut self) {
+        self.ending.forget(&self.host);
     }
 }

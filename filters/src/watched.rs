@@ -131,10 +131,10 @@ impl Watched {
         let Some(canary) = self.canary_of(plugin) else {
             return;
         };
+        let (code, flags) = plugin.ending.of(host, self.latency.is_some());
         let class = Class::of(Ended {
-            // Envoy says 0 where no response was begun.
-            code: host.response_code().filter(|code| *code != 0),
-            flags: host.response_flags().unwrap_or_default(),
+            code,
+            flags,
             grpc: self.grpc,
         });
         self.tell_guard(

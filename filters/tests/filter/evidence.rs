@@ -99,8 +99,15 @@ fn classes() -> [(&'static str, Response); 6] {
 
 #[test]
 fn who_was_drawn_is_counted_by_arm_slice_and_class() {
-    for rest in [false, true] {
+    // With Envoy's expressions, without them, and where they give nothing.
+    for (rest, failing) in [
+        (false, None),
+        (true, None),
+        (true, Some(("expr_create", 1))),
+        (true, Some(("expr_evaluate", 10))),
+    ] {
         let mut vm = vm(rest);
+        vm.host(|host| host.failing = failing);
         for (arm, served, part) in [
             ("canary", "canary", 0..200_000),
             ("rest", "stable", 200_000..800_000),
@@ -120,9 +127,10 @@ fn who_was_drawn_is_counted_by_arm_slice_and_class() {
                         expected.push(format!("record 12 {arm_of} coalmine_latency_milliseconds"));
                     }
                 }
-                assert_eq!(found, expected, "{user} {class}");
+                assert_eq!(found, expected, "{user} {class} {failing:?}");
             }
         }
+        assert_eq!(vm.log(), [], "{failing:?}");
     }
 }
 
@@ -330,6 +338,27 @@ fn a_response_of_http_is_one_of_http_whatever_was_asked_for() {
     }
 }
 
+/// An expression of Envoy's is made known once for a configuration, if at all, and forgotten with it.
+#[test]
+fn a_question_lasts_as_long_as_its_configuration() {
+    let mut vm = vm(false);
+    let (user, _) = user(0..200_000);
+    let mut check = |headers: &[(&str, &str)], made, known| {
+        for _ in 0..3 {
+            counted(&mut vm, headers, ok(), 12);
+        }
+        let found = vm.host(|host| (host.expressions_made, host.expressions.len()));
+        assert_eq!(found, (made, known), "{headers:?}");
+        vm.host(|host| host.expressions_made = 0);
+        let again = CONFIG.replace("EVIDENCE", "{}");
+        assert!(vm.configure(again));
+        assert!(vm.host(|host| host.expressions.is_empty()));
+    };
+    check(&[], 0, 0);
+    check(&[("x-user-id", &user)], 1, 1);
+    check(&[("x-user-id", &user)], 1, 1);
+}
+
 /// A host that says nothing of a response gives no reason to fail a request.
 #[test]
 fn a_host_that_fails_is_reported_once() {
@@ -342,7 +371,11 @@ fn a_host_that_fails_is_reported_once() {
     ] {
         vm.host(|host| host.failing = Some((call, 10)));
         for _ in 0..3 {
-            counted(&mut vm, &[("x-user-id", &user)], ok(), 12);
+            let broken = Response {
+                flags: 1 << 4,
+                ..ok()
+            };
+            counted(&mut vm, &[("x-user-id", &user)], broken, 12);
         }
         vm.host(|host| host.failing = None);
     }

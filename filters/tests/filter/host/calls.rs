@@ -1,11 +1,12 @@
 //! The host calls that the filter makes.
 
 use super::allocator::{in_guest, in_host};
-use super::{STATE, State, exports};
+use super::{Response, STATE, State, exports};
 use proxy_wasm::types::LogLevel;
 
 const OK: u32 = 0;
 const NOT_FOUND: u32 = 1;
+const INTERNAL_FAILURE: u32 = 10;
 
 const REQUEST: u32 = 0;
 const RESPONSE: u32 = 2;
@@ -197,6 +198,66 @@ unsafe extern "C" fn proxy_get_property(
         };
         // SAFETY: as above.
         unsafe { give(&value, data, size) }
+    })
+}
+
+/// Envoy's foreign functions for expressions. There is one question that the filter asks, and its
+/// answer is what Envoy makes of it, which tests/filter of the integration holds it to.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn proxy_call_foreign_function(
+    name: *const u8,
+    name_size: usize,
+    argument: *const u8,
+    argument_size: usize,
+    data: *mut *mut u8,
+    size: *mut usize,
+) -> u32 {
+    // SAFETY: as above.
+    let (name, argument) = unsafe { (bytes(name, name_size), bytes(argument, argument_size)) };
+    let name = str::from_utf8(name).unwrap();
+    answer(name, |host| {
+        if name == "expr_create" {
+            let number = host.expressions_made.wrapping_add(1);
+            host.expressions_made = number;
+            host.expressions.insert(number);
+            // SAFETY: as above.
+            return unsafe { give(&number.to_le_bytes(), data, size) };
+        }
+        let number = u32::from_le_bytes(argument.try_into().unwrap());
+        match name {
+            "expr_evaluate" => {
+                assert!(host.expressions.contains(&number), "{number}");
+                assert!(data.is_null(), "what comes back is dear");
+                let Some(length) = length_of_the_ending(&host.response) else {
+                    return INTERNAL_FAILURE;
+                };
+                // SAFETY: as above.
+                unsafe { size.write(length) };
+                OK
+            }
+            "expr_delete" => {
+                assert!(host.expressions.remove(&number), "{number}");
+                OK
+            }
+            other => panic!("the filter called {other}"),
+        }
+    })
+}
+
+/// `None`: a response without a status has no such field.
+fn length_of_the_ending(response: &Response) -> Option<usize> {
+    let class = match response.code {
+        0 => return None,
+        1..200 => 3,
+        200..400 => 0,
+        400..500 => 1,
+        500.. => 2,
+    };
+    Some(match (class, response.flags) {
+        (3, 0) => 0,
+        (3, _) => 3,
+        (class, 0) => class,
+        (class, _) => class + 4,
     })
 }
 

@@ -7,7 +7,7 @@ mod unused;
 pub(crate) use calls::wire;
 use proxy_wasm::types::{Action, LogLevel};
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Name and value.
@@ -28,7 +28,10 @@ pub(crate) struct State {
     pub(crate) debug: bool,
     /// What plugins share.
     pub(crate) shared: BTreeMap<String, Vec<u8>>,
-    /// The call of this name fails with this status.
+    /// The numbers of the expressions that are known.
+    pub(crate) expressions: BTreeSet<u32>,
+    pub(crate) expressions_made: u32,
+    /// The call or foreign function of this name fails with this status.
     pub(crate) failing: Option<(&'static str, u32)>,
     /// The names of the metrics, by their number. They last as long as the memory of the filter, which
     /// here is the thread's.

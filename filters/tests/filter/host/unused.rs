@@ -30,7 +30,6 @@ never! {
     proxy_grpc_close
     proxy_get_status
     proxy_set_effective_context
-    proxy_call_foreign_function
     proxy_done
     proxy_get_metric
 }
