@@ -5,6 +5,7 @@
 //! functions `expr_create` and `expr_evaluate`) reads both in one call; and whoever leaves no place for
 //! what an expression gives is told its size alone, for which nothing is allocated.
 
+use crate::expression::Expression;
 use crate::host::Host;
 use core::cell::OnceCell;
 
@@ -18,7 +19,7 @@ const QUESTION: &str = "response.flags == 0 \
 /// The question, once the host knows it; `None` where it has no such language. Asked in most
 /// configurations never, so it is made known when it is asked first.
 #[derive(Debug, Default)]
-pub(crate) struct Ending(OnceCell<Option<u32>>);
+pub(crate) struct Ending(OnceCell<Option<Expression>>);
 
 /// What the answer says.
 #[derive(Clone, Copy)]
@@ -34,7 +35,7 @@ impl Ending {
     /// no status if none was begun. `begun`: its headers have been here.
     pub(crate) fn of(&self, host: &Host, begun: bool) -> (Option<u64>, u64) {
         let flags = || host.response_flags().unwrap_or_default();
-        match begun.then(|| self.ask(host)).flatten() {
+        match begun.then(|| self.ask()).flatten() {
             Some(Known { code, flags: false }) => (Some(code), 0),
             Some(Known { code, flags: true }) => (Some(code), flags()),
             // Envoy says 0 where no response was begun.
@@ -42,15 +43,17 @@ impl Ending {
         }
     }
 
-    fn ask(&self, host: &Host) -> Option<Known> {
-        let number = self.0.get_or_init(|| host.create_expression(QUESTION));
-        Known::of(host.size_of_expression((*number)?)?)
+    fn ask(&self) -> Option<Known> {
+        let question = self.0.get_or_init(|| Expression::create(QUESTION));
+        Known::of(question.as_ref()?.size()?)
     }
+}
 
-    /// Lets the host forget the question.
-    pub(crate) fn forget(&mut self, host: &Host) {
-        if let Some(number) = self.0.take().flatten() {
-            host.delete_expression(number);
+impl Drop for Ending {
+    /// The host is told while a context of the configuration is current: it is replaced, or it ends.
+    fn drop(&mut self) {
+        if let Some(question) = self.0.take().flatten() {
+            question.delete();
         }
     }
 }

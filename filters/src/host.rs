@@ -82,14 +82,6 @@ unsafe extern "C" {
         size: usize,
         version: u32,
     ) -> Status;
-    fn proxy_call_foreign_function(
-        name: *const u8,
-        name_size: usize,
-        argument: *const u8,
-        argument_size: usize,
-        data: *mut *mut u8,
-        size: *mut usize,
-    ) -> Status;
 }
 
 #[link(wasm_import_module = "wasi_snapshot_preview1")]
@@ -337,68 +329,6 @@ impl Host {
             )
         };
         self.done(Call::SetShared, status);
-    }
-
-    /// Makes an expression of Envoy's language known (CEL), for the configuration that is current; its
-    /// number. `None` where the host has no such language.
-    pub(crate) fn create_expression(&self, text: &str) -> Option<u32> {
-        const NAME: &[u8] = b"expr_create";
-        let (mut data, mut size) = (null_mut(), 0);
-        // SAFETY: the host reads a constant and `text`, which lives through the call, and writes a
-        // pointer and a size.
-        let status = unsafe {
-            proxy_call_foreign_function(
-                NAME.as_ptr(),
-                NAME.len(),
-                text.as_ptr(),
-                text.len(),
-                &mut data,
-                &mut size,
-            )
-        };
-        if status != OK {
-            return None;
-        }
-        // SAFETY: as in `returned`.
-        let bytes = unsafe { Given::from_raw(data, size) };
-        Some(u32::from_le_bytes(*bytes.first_chunk()?))
-    }
-
-    /// The size of what an expression gives for the current stream; what it gives is not asked for, so
-    /// that no memory is allocated for it. `None` where it gives nothing.
-    pub(crate) fn size_of_expression(&self, number: u32) -> Option<usize> {
-        const NAME: &[u8] = b"expr_evaluate";
-        let argument = number.to_le_bytes();
-        let mut size = 0;
-        // SAFETY: as above; without a place for the result the host writes its size alone.
-        let status = unsafe {
-            proxy_call_foreign_function(
-                NAME.as_ptr(),
-                NAME.len(),
-                argument.as_ptr(),
-                argument.len(),
-                null_mut(),
-                &mut size,
-            )
-        };
-        (status == OK).then_some(size)
-    }
-
-    /// Forgets an expression.
-    pub(crate) fn delete_expression(&self, number: u32) {
-        const NAME: &[u8] = b"expr_delete";
-        let argument = number.to_le_bytes();
-        // SAFETY: as above. What it says changes nothing.
-        let _ = unsafe {
-            proxy_call_foreign_function(
-                NAME.as_ptr(),
-                NAME.len(),
-                argument.as_ptr(),
-                argument.len(),
-                null_mut(),
-                null_mut(),
-            )
-        };
     }
 
     /// As [`Host::returned`], where it is nothing unusual that there is nothing.

@@ -21,6 +21,7 @@
 //! | `guards` | the guards: their metrics, their log lines, what workers tell each other |
 //! | `host` | the host's calls, none of which can panic |
 //! | `call` | which of them can fail, and what that means |
+//! | `expression` | an expression that Envoy evaluates |
 //! | `given` | what the host's calls give back, and the memory that it comes in |
 //! | `host_log` | Envoy's log behind the `log` facade |
 //! | [`pairs`] | the wire form of headers, read in place |
@@ -32,6 +33,7 @@ mod counters;
 mod ending;
 pub mod entropy;
 mod evidence;
+mod expression;
 mod given;
 mod guards;
 mod host;

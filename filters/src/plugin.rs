@@ -45,9 +45,3 @@ impl Plugin {
         }
     }
 }
-
-impl Drop for Plugin {
-    fn drop(&mut self) {
-        self.ending.forget(&self.host);
-    }
-}
