@@ -148,8 +148,14 @@ fn many_rules(criterion: &mut Criterion) {
                     "when": {"path": {"prefix": format!("/team-{number:03}/")}}})
             })
             .collect();
+        let agents: Vec<Value> = (0..count)
+            .map(|number| {
+                json!({"name": format!("probe-{number}"), "route": "canary",
+                    "when": {"header": {"name": "user-agent", "contains": format!("Probe-{number:03}")}}})
+            })
+            .collect();
         let nobody = request(b"reviews", b"/reviews/1", &[(b"x-user-id", b"user-4711")]);
-        for (kind, rules) in [("exact", exact), ("path", paths)] {
+        for (kind, rules) in [("exact", exact), ("path", paths), ("user agent", agents)] {
             let policy = policy(&[canary("reviews", Value::Array(rules))]);
             time(
                 criterion,

@@ -5,6 +5,7 @@ use super::cookie::{UnitCookie, name_of};
 use super::guarded::Guarded;
 use super::heritage::Heritage;
 use super::hosts::{Hosts, host_names};
+use super::keys::{Key, start_of_regex};
 use super::line::{FixedShares, Growth, Line, RampPoint, Territory};
 use super::reads::{Reads, Slot, Source};
 use super::rules::{Rule, RuleOutcome, Rules};
@@ -161,17 +162,17 @@ fn compile_canary(
     let heritage = spec.inherit.as_ref().filter(|_| !edge);
     let heritage =
         heritage.and_then(|inherit| Heritage::of(inherit, |name| variants.id(name), &mut reads));
-    let mut rules = Rules::default();
+    let mut rules = Vec::with_capacity(spec.rules.len());
     for rule in &spec.rules {
         let outcome = match &rule.outcome {
             Outcome::Route(name) => RuleOutcome::Variant(variants.id(name).unwrap_or(default)),
             Outcome::Shares(shares) => RuleOutcome::Shares(variants.shares(shares)),
         };
         let condition = compile_condition(&rule.when, &mut reads);
-        let keys = exact_keys(&rule.when, &mut reads);
-        rules.push(Rule::new(&rule.name, condition, outcome), keys);
+        let key = Key::of(&rule.when, &mut reads);
+        rules.push((Rule::new(&rule.name, condition, outcome), key));
     }
-    rules.settle();
+    let rules = Rules::of(rules);
     let mut units: Vec<Slot> = spec
         .unit
         .iter()
@@ -321,30 +322,11 @@ fn compile_test(test: &config::Test) -> Test {
             }
             Test::In(table)
         }
-        config::Test::Regex(regex) => compile_regex(regex).map_or(Test::Nothing, Test::Regex),
+        config::Test::Regex(regex) => match compile_regex(regex) {
+            Ok(compiled) => Test::Regex(bytes(start_of_regex(regex)), compiled),
+            Err(_) => Test::Nothing,
+        },
         config::Test::Present(true) => Test::Present,
         config::Test::Present(false) => Test::Absent,
-    }
-}
-
-/// The constants of one header, cookie or parameter of which a condition needs one.
-fn exact_keys<'c>(
-    condition: &'c config::Condition,
-    reads: &mut Reads,
-) -> Option<(Slot, Vec<&'c [u8]>)> {
-    let mut keys = |source, named: &'c Named| {
-        let values = match &named.test {
-            config::Test::Exact(value) => vec![value.as_bytes()],
-            config::Test::In(values) => values.iter().map(|value| value.as_bytes()).collect(),
-            _ => return None,
-        };
-        Some((reads.slot(source, &named.name)?, values))
-    };
-    match condition {
-        config::Condition::Header(named) => keys(Source::Header, named),
-        config::Condition::Cookie(named) => keys(Source::Cookie, named),
-        config::Condition::Query(named) => keys(Source::Query, named),
-        config::Condition::All(parts) => parts.iter().find_map(|part| exact_keys(part, reads)),
-        _ => None,
     }
 }

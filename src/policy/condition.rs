@@ -28,7 +28,8 @@ pub(crate) enum Test {
     Suffix(Box<[u8]>),
     Contains(Box<[u8]>),
     In(Table<()>),
-    Regex(Regex),
+    /// What all its matches begin with, and itself, which is dearer by far.
+    Regex(Box<[u8]>, Regex),
     Present,
     Absent,
     /// What the reader would have refused, if it ever gets here.
@@ -94,8 +95,9 @@ impl Test {
             Self::Suffix(part) => value.ends_with(part),
             Self::Contains(part) => bytes::contains(value, part),
             Self::In(wanted) => wanted.get(value).is_some(),
-            Self::Regex(regex) => {
-                values.may_match(value.len())
+            Self::Regex(start, regex) => {
+                value.starts_with(start)
+                    && values.may_match(value.len())
                     && core::str::from_utf8(value).is_ok_and(|value| regex.is_match(value))
             }
             Self::Present => true,

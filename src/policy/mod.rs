@@ -5,7 +5,9 @@
 //! | `hosts` | which canary governs a host |
 //! | `reads` | which headers, cookies and parameters a canary reads, and their values in a request |
 //! | `condition` | conditions over those values |
-//! | `rules` | rules in order, with an index by exact value |
+//! | `rules` | rules in order, with an index by what they need |
+//! | `keys` | what a rule can be found by |
+//! | `needles` | rules by a text that must be somewhere in a value |
 //! | `line` | who owns which part of the line, and ramps |
 //! | `heritage` | which decisions of earlier hops hold here |
 //! | `cookie` | the cookie that carries an issued unit |
@@ -19,7 +21,9 @@ mod cookie;
 mod guarded;
 mod heritage;
 mod hosts;
+mod keys;
 mod line;
+mod needles;
 mod reads;
 mod rules;
 mod table;

@@ -1,17 +1,28 @@
 //! Rules in order, where the first that matches wins.
 //!
 //! A rule that can match only when some value equals one of a few constants is found by that value
-//! in a hash table; the others are tried in turn, and passed over without a look at their condition
-//! when a value they need is not in the request. So a thousand rules by exact value cost what one
+//! in a hash table, and one that needs a text in a value by that text, where several do ([`needles`]);
+//! the others are tried in turn, and passed over without a look at their condition
+//! when a value they need is not in the request. So a thousand rules by exact value, or by prefix, cost what one
 //! costs. The index proposes, the condition decides: both ways give the same answer, which a
 //! property test holds them to.
+//!
+//! [`needles`]: super::needles
 
 use super::VariantId;
 use super::condition::{Condition, Tell};
+use super::keys::{Key, Needle, Place};
 use super::line::FixedShares;
+use super::needles::{Found, Frequency, Needles};
 use super::reads::{Slot, Values};
 use super::table::Table;
 use crate::Request;
+
+/// With fewer texts than this in one place each is looked for by itself.
+const FEW: usize = 6;
+
+/// How often pieces of texts are in those of each place.
+type Frequencies = Vec<(Place, Frequency)>;
 
 /// The rules of a canary.
 #[derive(Debug, Default)]
@@ -19,6 +30,8 @@ pub(crate) struct Rules {
     rules: Vec<Rule>,
     /// Rules by a value that they need, in their order.
     indexed: Vec<(Slot, Table<Vec<usize>>)>,
+    /// Rules by a text that they need.
+    needles: Vec<(Place, Needles)>,
     /// The other rules, in their order.
     scanned: Vec<usize>,
 }
@@ -54,31 +67,59 @@ impl Rule {
 }
 
 impl Rules {
-    /// Adds the next rule; `keys` are the constants of one slot of which it needs one, if there are
-    /// such.
-    pub(super) fn push(&mut self, rule: Rule, keys: Option<(Slot, Vec<&[u8]>)>) {
-        let number = self.rules.len();
-        self.rules.push(rule);
-        let Some((slot, keys)) = keys else {
-            self.scanned.push(number);
-            return;
-        };
-        let known = self.indexed.iter().position(|(known, _)| *known == slot);
-        if known.is_none() {
-            self.indexed.push((slot, Table::default()));
+    /// Rules in their order, each with what it can be found by.
+    pub(super) fn of(all: Vec<(Rule, Key<'_>)>) -> Self {
+        let mut rules = Self::default();
+        let mut frequencies = Vec::new();
+        for (_, key) in &all {
+            count_texts(key, &mut frequencies);
         }
-        let index = known.unwrap_or(self.indexed.len().saturating_sub(1));
-        if let Some((_, table)) = self.indexed.get_mut(index) {
-            for key in keys {
-                if let Some(numbers) = table.entry(key, Vec::new) {
-                    numbers.push(number);
-                }
+        for (number, (rule, key)) in all.into_iter().enumerate() {
+            rules.rules.push(rule);
+            let found = match key {
+                Key::Values(slot, values) => rules.index(number, slot, &values),
+                Key::Needles(needles) => rules.index_by_text(number, &needles, &frequencies),
+                Key::Nothing => false,
+            };
+            if !found {
+                rules.scanned.push(number);
             }
         }
+        rules.settle();
+        rules
+    }
+
+    fn index(&mut self, rule: usize, slot: Slot, values: &[&[u8]]) -> bool {
+        let Some(table) = entry(&mut self.indexed, slot) else {
+            return false;
+        };
+        for value in values {
+            if let Some(rules) = table.entry(value, Vec::new) {
+                rules.push(rule);
+            }
+        }
+        true
+    }
+
+    /// False if not all of the texts find it: it has to be tried then.
+    fn index_by_text(
+        &mut self,
+        rule: usize,
+        texts: &[Needle<'_>],
+        frequencies: &Frequencies,
+    ) -> bool {
+        texts.iter().all(|needle| {
+            let of_place = frequencies.iter().find(|(place, _)| *place == needle.place);
+            of_place.is_some_and(|(_, frequency)| {
+                frequency.texts() >= FEW
+                    && entry(&mut self.needles, needle.place)
+                        .is_some_and(|needles| needles.add(rule, needle, frequency))
+            })
+        })
     }
 
     /// Gives back the room that no more rules need.
-    pub(super) fn settle(&mut self) {
+    fn settle(&mut self) {
         self.rules.shrink_to_fit();
         self.scanned.shrink_to_fit();
         self.indexed.shrink_to_fit();
@@ -86,6 +127,10 @@ impl Rules {
             table.settle();
             table.values_mut().for_each(Vec::shrink_to_fit);
         }
+        self.needles.shrink_to_fit();
+        self.needles
+            .iter_mut()
+            .for_each(|(_, needles)| needles.settle());
     }
 
     #[inline]
@@ -125,6 +170,21 @@ impl Rules {
                 false
             });
         }
+        for (place, needles) in &self.needles {
+            let mut found = Found::default();
+            let mut look = |value| {
+                needles.look(value, &mut found);
+                false
+            };
+            match place {
+                Place::Slot(slot) => values.any(*slot, look),
+                Place::Path => look(values.path),
+                Place::Host => look(values.host.as_bytes()),
+            };
+            for proposed in needles.proposed(&found) {
+                best = best.min(self.first_of(proposed, best, values));
+            }
+        }
         best = best.min(self.first_of(&self.scanned, best, values));
         (best != usize::MAX).then_some(best)
     }
@@ -145,5 +205,26 @@ impl Rules {
                     .is_some_and(|rule| rule.matches(values))
             })
             .map_or(usize::MAX, |&number| number)
+    }
+}
+
+/// What there is for a key, made if there is nothing yet; always `Some`.
+fn entry<K: PartialEq, T: Default>(all: &mut Vec<(K, T)>, key: K) -> Option<&mut T> {
+    let known = all.iter().position(|(known, _)| *known == key);
+    let place = known.unwrap_or(all.len());
+    if known.is_none() {
+        all.push((key, T::default()));
+    }
+    all.get_mut(place).map(|(_, value)| value)
+}
+
+fn count_texts(key: &Key<'_>, frequencies: &mut Frequencies) {
+    let Key::Needles(needles) = key else {
+        return;
+    };
+    for needle in needles {
+        if let Some(frequency) = entry(frequencies, needle.place) {
+            frequency.count(needle.text);
+        }
     }
 }

@@ -66,6 +66,21 @@ impl<T> Table<T> {
         self.values.get(self.places.get(key)?)
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// The place of a key, which [`Table::at`] takes.
+    #[inline]
+    pub(crate) fn place(&self, key: &[u8]) -> Option<usize> {
+        self.places.get(key)
+    }
+
+    /// The value at a place.
+    pub(crate) fn at(&self, place: usize) -> Option<&T> {
+        self.values.get(place)
+    }
+
     /// Gives back the room that no more values need.
     pub(crate) fn settle(&mut self) {
         self.values.shrink_to_fit();

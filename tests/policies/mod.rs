@@ -115,9 +115,19 @@ impl Random {
             .copied()
             .filter(|name| *name != default)
             .collect();
-        let rules = (0..self.below(5))
+        let mut rules: Vec<Rule> = (0..self.below(5))
             .map(|rule| self.rule(rule, &names, &drawn))
             .collect();
+        if self.one_in(4) {
+            // So many in one place that an index finds them.
+            for number in rules.len()..rules.len() + 8 + self.below(8) {
+                let when = self.condition_by_text();
+                rules.push(Rule {
+                    when,
+                    ..self.rule(number, &names, &drawn)
+                });
+            }
+        }
         let mut unit: Vec<UnitSource> = (0..self.below(4)).map(|_| self.unit_source()).collect();
         let mut seen = Vec::new();
         unit.retain(|source| {
@@ -277,6 +287,31 @@ impl Random {
             7 => Condition::All(parts(self)),
             8 => Condition::Any(parts(self)),
             _ => Condition::Not(Box::new(self.condition(depth - 1))),
+        }
+    }
+
+    /// One that needs a text in a header or the path, and perhaps something else.
+    fn condition_by_text(&mut self) -> Condition {
+        let long = |text: &&&str| text.len() >= 4;
+        let values: Vec<&str> = VALUES.iter().filter(long).copied().collect();
+        let test = |random: &mut Self, texts: &[&str]| match random.below(4) {
+            0 => Test::Prefix(random.pick(texts)),
+            1 => Test::Suffix(random.pick(texts)),
+            2 => Test::Contains(random.pick(texts)),
+            _ => Test::Regex(format!("{}.*", random.pick(texts))),
+        };
+        let name = self.pick(&["x-a", "x-a", "x-b"]);
+        let header = Condition::Header(Named {
+            name,
+            test: test(self, &values),
+        });
+        let path = Condition::Path(test(self, &["/beta/x", "/api/v1", "/api", "beta"]));
+        match self.below(5) {
+            0 => Condition::All(vec![header, path]),
+            1 => Condition::Any(vec![header, path]),
+            2 => path,
+            3 => Condition::All(vec![header, self.condition(1)]),
+            _ => header,
         }
     }
 

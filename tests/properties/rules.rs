@@ -56,15 +56,67 @@ pub(crate) fn condition() -> impl Strategy<Value = Condition> {
     })
 }
 
-pub(crate) fn rules() -> impl Strategy<Value = Vec<Rule>> {
-    proptest::collection::vec(condition(), 1..8).prop_map(|conditions| {
-        let rule = |(number, when)| Rule {
-            name: format!("r{number}"),
-            when,
-            outcome: Outcome::Route("a".to_owned()),
-        };
-        conditions.into_iter().enumerate().map(rule).collect()
+/// Texts of few letters, so that they are often in each other, and pieces of them in many.
+fn text() -> impl Strategy<Value = String> {
+    "[xy/]{3,9}"
+}
+
+/// Rules that need a text, so many in one place that they are found by it, among others.
+fn rules_by_text() -> impl Strategy<Value = Vec<Rule>> {
+    let test = || {
+        prop_oneof![
+            1 => text().prop_map(Test::Exact),
+            1 => proptest::collection::vec(text(), 1..3).prop_map(Test::In),
+            3 => text().prop_map(Test::Prefix),
+            2 => text().prop_map(Test::Suffix),
+            3 => text().prop_map(Test::Contains),
+            1 => (text(), "[xy.]|\\.[*+?]|[xy][*?]").prop_map(|(a, b)| Test::Regex(format!("{a}{b}"))),
+        ]
+    };
+    let header = || {
+        test().prop_map(|test| {
+            let name = "m".to_owned();
+            Condition::Header(Named { name, test })
+        })
+    };
+    let path = || test().prop_map(Condition::Path);
+    let one = prop_oneof![
+        4 => header(),
+        4 => path(),
+        2 => (header(), path()).prop_map(|(a, b)| Condition::All(vec![a, b])),
+        2 => (header(), path()).prop_map(|(a, b)| Condition::Any(vec![a, b])),
+        1 => header().prop_map(|a| Condition::Not(Box::new(a))),
+        1 => condition(),
+    ];
+    proptest::collection::vec(one, 1..24).prop_map(numbered)
+}
+
+/// What has a text or two of them, one after the other.
+fn asked_with_texts() -> impl Strategy<Value = Asked> {
+    let values = proptest::collection::vec(("m", text(), text()), 0..3).prop_map(|all| {
+        let pair = |(name, a, b): (String, String, String)| (name, format!("{a}{b}"));
+        all.into_iter().map(pair).collect()
+    });
+    (values, text(), text()).prop_map(|(headers, a, b)| Asked {
+        headers,
+        cookies: Vec::new(),
+        parameters: Vec::new(),
+        path: format!("{a}{b}"),
+        method: "x".to_owned(),
     })
+}
+
+fn numbered(conditions: Vec<Condition>) -> Vec<Rule> {
+    let rule = |(number, when)| Rule {
+        name: format!("r{number}"),
+        when,
+        outcome: Outcome::Route("a".to_owned()),
+    };
+    conditions.into_iter().enumerate().map(rule).collect()
+}
+
+pub(crate) fn rules() -> impl Strategy<Value = Vec<Rule>> {
+    proptest::collection::vec(condition(), 1..8).prop_map(numbered)
 }
 
 /// What is sent: values by name for headers, cookies and parameters; path and method.
@@ -148,7 +200,10 @@ fn passes(test: &Test, value: &str) -> bool {
         Test::Contains(part) => value.contains(part),
         Test::In(wanted) => wanted.iter().any(|wanted| wanted == value),
         Test::Present(wanted) => *wanted,
-        Test::Regex(_) => panic!("none is generated"),
+        Test::Regex(regex) => {
+            let whole = regex_lite::Regex::new(&format!(r"\A(?:{regex})\z")).expect("a regex");
+            whole.is_match(value)
+        }
     }
 }
 
@@ -162,6 +217,17 @@ fn policy(rules: &[Rule]) -> (Policy, String) {
     )
 }
 
+fn agrees(rules: &[Rule], all: &[Asked]) -> Result<(), TestCaseError> {
+    let (policy, _) = policy(rules);
+    for asked in all {
+        let decision = decide(&policy, &asked.request(), &Fixed::default()).expect("in scope");
+        let first = rules.iter().position(|rule| asked.satisfies(&rule.when));
+        let expected = first.map_or(Reason::Default, Reason::Rule);
+        prop_assert_eq!(decision.reason, expected, "{:?}", asked);
+    }
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
@@ -170,12 +236,15 @@ proptest! {
         rules in rules(),
         all in proptest::collection::vec(asked(), 8),
     ) {
-        let (policy, _) = policy(&rules);
-        for asked in all {
-            let decision = decide(&policy, &asked.request(), &Fixed::default()).expect("in scope");
-            let first = rules.iter().position(|rule| asked.satisfies(&rule.when));
-            prop_assert_eq!(decision.reason, first.map_or(Reason::Default, Reason::Rule), "{:?}", asked);
-        }
+        agrees(&rules, &all)?;
+    }
+
+    #[test]
+    fn the_index_by_texts_agrees_with_trying_one_by_one(
+        rules in rules_by_text(),
+        all in proptest::collection::vec(asked_with_texts(), 8),
+    ) {
+        agrees(&rules, &all)?;
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use super::report::Report;
 use super::scenarios::{
-    DISABLED, EVIDENCE_CANARY, EVIDENCE_STABLE, KNOWN_TOKEN, OUT_OF_SCOPE, POLICY_STABLE, WORD_PIN,
+    DISABLED, EVIDENCE_CANARY, EVIDENCE_STABLE, KNOWN_TOKEN, MANY_RULES, OUT_OF_SCOPE,
+    POLICY_STABLE, WORD_PIN,
 };
 
 /// Instructions over no filter.
@@ -15,7 +16,7 @@ const OVER_NO_FILTER: [(&str, u64); 9] = [
     // Within 10 % of the real policy's.
     ("pins-1000", 24_200),
     ("pin-rules-1000", 24_200),
-    ("rules-200", 24_200),
+    (MANY_RULES, 24_200),
     ("canaries-500-stable", 24_200),
 ];
 

@@ -35,6 +35,9 @@ pub(super) const EVIDENCE_CANARY: &str = "evidence-canary";
 /// As [`LUA_STABLE`], for a request that the canary gets.
 pub(super) const LUA_CANARY: &str = "lua-canary";
 
+/// As many rules as somebody may have, most of which cannot be found by a value.
+pub(super) const MANY_RULES: &str = "rules-200";
+
 /// A request whose host no canary governs.
 pub(super) const OUT_OF_SCOPE: &str = "out-of-scope";
 
@@ -151,7 +154,7 @@ pub(super) fn all(module: &Path) -> Vec<Scenario> {
     all.push(Scenario {
         probes: vec![(request::pinned_user(0), "canary")],
         ..ordinary(
-            "rules-200",
+            MANY_RULES,
             "coalmine, 200 rules of four kinds",
             coalmine(policies::mixed_rules(200)),
         )

@@ -1,0 +1,149 @@
+//! Rules by a text that must be somewhere in a value, found in one pass over it.
+//!
+//! Of each text one piece of four bytes is the key: the one that the fewest other texts have. The pass
+//! looks at every four bytes of the value, first in a bit set and then, if the bit is there, in a hash
+//! table. So a hundred prefixes cost what one costs, and what a request sends at length costs some ten
+//! instructions a byte, however many rules there are: a rule is proposed once, how often its piece may
+//! stand there.
+
+use super::keys::{Needle, SHORTEST};
+use super::table::Table;
+
+/// Four bytes.
+type Piece = [u8; SHORTEST];
+
+/// At most this many pieces, so that those found in a request have a place on the stack.
+const MAX_PIECES: usize = 1024;
+
+/// A bit for each of them.
+type Bits = [u64; MAX_PIECES / 64];
+
+/// The rules that are found in one place by their texts.
+#[derive(Debug, Default)]
+pub(super) struct Needles {
+    /// So many bytes of a value can have one.
+    reach: usize,
+    /// A bit for the hash of each piece.
+    marks: Bits,
+    /// Rules by piece, in their order.
+    rules: Table<Vec<usize>>,
+}
+
+/// Which pieces are in a value.
+#[derive(Default)]
+pub(super) struct Found(Bits);
+
+/// How often a piece is in the texts of one place.
+#[derive(Default)]
+pub(super) struct Frequency {
+    texts: usize,
+    pieces: Table<usize>,
+}
+
+impl Frequency {
+    /// Counts a text and its pieces.
+    pub(super) fn count(&mut self, text: &[u8]) {
+        self.texts = self.texts.saturating_add(1);
+        for piece in pieces(text) {
+            if let Some(number) = self.pieces.entry(piece, || 0) {
+                *number = number.saturating_add(1);
+            }
+        }
+    }
+
+    /// How many texts there are.
+    pub(super) fn texts(&self) -> usize {
+        self.texts
+    }
+
+    fn of(&self, piece: &Piece) -> usize {
+        self.pieces.get(piece).copied().unwrap_or_default()
+    }
+}
+
+impl Needles {
+    /// Adds the next rule by a text of its; false if there is no room for it.
+    pub(super) fn add(&mut self, rule: usize, needle: &Needle<'_>, frequency: &Frequency) -> bool {
+        let rarest = pieces(needle.text).min_by_key(|piece| frequency.of(piece));
+        let Some(piece) = rarest else {
+            return false;
+        };
+        if self.rules.len() >= MAX_PIECES && self.rules.get(piece).is_none() {
+            return false;
+        }
+        let Some(rules) = self.rules.entry(piece, Vec::new) else {
+            return false;
+        };
+        // Two texts of a rule may have the same piece.
+        if rules.last() != Some(&rule) {
+            rules.push(rule);
+        }
+        let (word, bit) = place(hash(piece));
+        if let Some(word) = self.marks.get_mut(word) {
+            *word |= bit;
+        }
+        self.reach = self.reach.max(needle.reach);
+        true
+    }
+
+    /// Looks for the pieces that are in a value.
+    pub(super) fn look(&self, value: &[u8], found: &mut Found) {
+        let value = value.get(..self.reach).unwrap_or(value);
+        for piece in pieces(value) {
+            let (word, bit) = place(hash(piece));
+            if self.marks.get(word).is_some_and(|word| word & bit != 0)
+                && let Some(number) = self.rules.place(piece)
+            {
+                found.add(number);
+            }
+        }
+    }
+
+    /// The rules of the pieces that were found, each list in the order of the rules.
+    pub(super) fn proposed(&self, found: &Found) -> impl Iterator<Item = &[usize]> {
+        let lists = found.numbers().filter_map(|number| self.rules.at(number));
+        lists.map(Vec::as_slice)
+    }
+
+    /// Gives back the room that no more rules need.
+    pub(super) fn settle(&mut self) {
+        self.rules.settle();
+        self.rules.values_mut().for_each(Vec::shrink_to_fit);
+    }
+}
+
+impl Found {
+    fn add(&mut self, number: usize) {
+        let (word, bit) = place(number);
+        if let Some(word) = self.0.get_mut(word) {
+            *word |= bit;
+        }
+    }
+
+    fn numbers(&self) -> impl Iterator<Item = usize> {
+        let words = self.0.iter().enumerate().filter(|(_, word)| **word != 0);
+        words.flat_map(|(at, word)| {
+            let bits = (0..64).filter(move |bit| word & 1u64.wrapping_shl(*bit) != 0);
+            bits.map(move |bit| at.wrapping_mul(64).wrapping_add(bit as usize))
+        })
+    }
+}
+
+fn pieces(text: &[u8]) -> impl Iterator<Item = &Piece> {
+    text.array_windows()
+}
+
+/// A number below [`MAX_PIECES`].
+#[inline]
+fn hash(piece: &Piece) -> usize {
+    // Knuth's multiplicative hash: its highest bits depend on all four bytes.
+    let hash = u32::from_le_bytes(*piece).wrapping_mul(0x9e37_79b1);
+    hash.wrapping_shr(u32::BITS.wrapping_sub(MAX_PIECES.ilog2())) as usize
+}
+
+/// The word and the bit of a number.
+#[inline]
+fn place(number: usize) -> (usize, u64) {
+    let bit = u32::try_from(number % 64).unwrap_or_default();
+    (number / 64, 1u64.wrapping_shl(bit))
+}
