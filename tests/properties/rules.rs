@@ -58,21 +58,33 @@ pub(crate) fn condition() -> impl Strategy<Value = Condition> {
 
 /// Texts of few letters, so that they are often in each other, and pieces of them in many.
 fn text() -> impl Strategy<Value = String> {
-    "[xy/]{3,9}"
+    "[xy]{3,6}"
 }
 
-/// Rules that need a text, so many in one place that they are found by it, among others.
+/// Rules that need a text, so many in one place that they are found by it, among others; or all of
+/// them at the beginning of a value, beyond which no index looks then.
 fn rules_by_text() -> impl Strategy<Value = Vec<Rule>> {
-    let test = || {
+    let at_start = || {
         prop_oneof![
             1 => text().prop_map(Test::Exact),
             1 => proptest::collection::vec(text(), 1..3).prop_map(Test::In),
             3 => text().prop_map(Test::Prefix),
-            2 => text().prop_map(Test::Suffix),
-            3 => text().prop_map(Test::Contains),
-            1 => (text(), "[xy.]|\\.[*+?]|[xy][*?]").prop_map(|(a, b)| Test::Regex(format!("{a}{b}"))),
+            3 => (text(), "[xy.]|\\.[*+?]|[xy][*?]").prop_map(|(a, b)| Test::Regex(format!("{a}{b}"))),
         ]
+        .boxed()
     };
+    let anywhere = move || {
+        prop_oneof![
+            2 => at_start(),
+            1 => text().prop_map(Test::Suffix),
+            1 => text().prop_map(Test::Contains),
+        ]
+        .boxed()
+    };
+    prop_oneof![by_text(anywhere), by_text(at_start)]
+}
+
+fn by_text(test: impl Fn() -> BoxedStrategy<Test>) -> impl Strategy<Value = Vec<Rule>> {
     let header = || {
         test().prop_map(|test| {
             let name = "m".to_owned();
@@ -91,13 +103,18 @@ fn rules_by_text() -> impl Strategy<Value = Vec<Rule>> {
     proptest::collection::vec(one, 1..24).prop_map(numbered)
 }
 
+/// Another text, or none.
+fn more() -> impl Strategy<Value = String> {
+    prop_oneof![Just(String::new()), text()]
+}
+
 /// What has a text or two of them, one after the other.
 fn asked_with_texts() -> impl Strategy<Value = Asked> {
-    let values = proptest::collection::vec(("m", text(), text()), 0..3).prop_map(|all| {
+    let values = proptest::collection::vec(("m", text(), more()), 0..3).prop_map(|all| {
         let pair = |(name, a, b): (String, String, String)| (name, format!("{a}{b}"));
         all.into_iter().map(pair).collect()
     });
-    (values, text(), text()).prop_map(|(headers, a, b)| Asked {
+    (values, text(), more()).prop_map(|(headers, a, b)| Asked {
         headers,
         cookies: Vec::new(),
         parameters: Vec::new(),
@@ -215,6 +232,22 @@ fn policy(rules: &[Rule]) -> (Policy, String) {
         Policy::compile(&canaries),
         plugin_json(&canaries).expect("it can be written"),
     )
+}
+
+/// The index by texts has room for 1,024; the rules behind are tried.
+#[test]
+fn more_texts_than_the_index_holds_are_found_as_well() {
+    let prefix = |number| Condition::Path(Test::Prefix(format!("/{number:04}/")));
+    let rules = numbered((0..1_500).map(prefix).collect());
+    let paths = ["/0000/", "/1023/x", "/1024/x", "/1499/", "/1500/", "/"];
+    let all = paths.map(|path| Asked {
+        headers: Vec::new(),
+        cookies: Vec::new(),
+        parameters: Vec::new(),
+        path: path.to_owned(),
+        method: "x".to_owned(),
+    });
+    agrees(&rules, &all).expect("the same rules");
 }
 
 fn agrees(rules: &[Rule], all: &[Asked]) -> Result<(), TestCaseError> {
