@@ -53,12 +53,7 @@ pub(super) fn play(stand: &Stand, table: &mut Table, step: &Step) -> Result<()> 
     };
     load.wait_for(400, Duration::from_secs(10))?;
     let at_20 = in_canary(stand)?;
-    share_row(
-        table,
-        "share raised to 20% by replacing one file",
-        20,
-        &at_20,
-    );
+    share_row(table, "share raised to 20% (one new file)", 20, &at_20);
     let left = at_5.difference(&at_20).count();
     table.row(
         "who was in the canary at 5%",
@@ -71,14 +66,14 @@ pub(super) fn play(stand: &Stand, table: &mut Table, step: &Step) -> Result<()> 
     let verdict = stand.apply_text(r#"{"kind":"Plugin","canaries":[{"spec":{"shares":5}}]}"#)?;
     let after_broken = in_canary(stand)?;
     let (refused, text) = match verdict {
-        Verdict::Refused { after, .. } => (true, format!("refused after {} ms", millis(after))),
-        Verdict::Applied { .. } => (false, "it was taken".to_owned()),
+        Verdict::Refused { after, .. } => (true, format!("in {} ms", millis(after))),
+        Verdict::Applied { .. } => (false, "taken".to_owned()),
     };
     let moved = at_20.symmetric_difference(&after_broken).count();
     table.row(
         "a broken config",
-        "refused, the last good one serves",
-        format!("{text}, {moved} users moved"),
+        "refused, nobody moves",
+        format!("{text}, {moved} moved"),
         refused && moved == 0,
     );
 
