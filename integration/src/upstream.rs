@@ -1,7 +1,7 @@
 //! A small HTTP server that reports what it received.
 //!
 //! Stands for one version of a service. Speaks HTTP/1.1 and HTTP/2 (prior knowledge), answers 200
-//! with its name in [`SERVED_BY`] and a [`Received`] as JSON, or behaves as it is told to.
+//! with its name in [`SERVED_BY`] and a [`Received`] as a line of JSON, or behaves as it is told to.
 
 use std::io;
 use std::net::SocketAddr;
@@ -205,7 +205,9 @@ async fn answer(
             )
             .collect(),
     };
-    let json = serde_json::to_vec(&received).unwrap_or_default();
+    let mut json = serde_json::to_vec(&received).unwrap_or_default();
+    // Whoever asks with curl gets the prompt on a line of its own.
+    json.push(b'\n');
     let mut response = hyper::Response::new(Full::new(Bytes::from(json)));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
