@@ -18,13 +18,22 @@ const SHELLS: [&str; 5] = ["bash", "elvish", "fish", "powershell", "zsh"];
 
 /// Build the command with the module inside to target/dist/, with completions, manual pages and bills
 /// of materials
+///
+/// Some 15 minutes on two cores the first time: most of it is the command, optimised as a whole.
 #[derive(Args)]
 pub(crate) struct Dist {}
 
 impl Dist {
     pub(crate) fn run(self) -> Result<ExitCode> {
-        let step = Step::begin("building the release");
-        let folder = build(&step)?;
+        let step = Step::begin("building the module");
+        let sizes = module::build(&step)?;
+        step.end(&format!("{} KiB", sizes.shipped.div_ceil(1024)));
+        let step = Step::begin("building the command");
+        step.note("the first time this takes some 15 minutes on two cores");
+        let built = build_command(&step)?;
+        step.end("done");
+        let step = Step::begin("writing what lies beside it");
+        let folder = assemble(&step, &built)?;
         step.end("done");
         let command = folder.join("coalmine");
         let size = fs::metadata(&command)?.len();
@@ -41,15 +50,25 @@ impl Dist {
 /// Something does not compile, or what the command carries is not the module.
 pub(crate) fn build(step: &Step) -> Result<PathBuf> {
     module::build(step)?;
-    let module = workspace::module_path();
+    let built = build_command(step)?;
+    assemble(step, &built)
+}
+
+/// Builds the release of the command around the module that there is, and gives the path of it.
+fn build_command(step: &Step) -> Result<PathBuf> {
     let mut cargo = native_cargo();
     cargo
         .args(["build", "--release", "--package", "coalmine-cli"])
         .args(["--bin", "coalmine", "--target-dir"])
         .arg(workspace::target_dir())
-        .env("COALMINE_MODULE", &module);
+        .env("COALMINE_MODULE", workspace::module_path());
     step.run(&mut cargo)?.required()?;
+    Ok(workspace::target_dir().join("release/coalmine"))
+}
 
+/// Puts the command that was built into `target/dist/`, with everything beside it.
+fn assemble(step: &Step, built: &Path) -> Result<PathBuf> {
+    let module = workspace::module_path();
     let folder = workspace::target_dir().join("dist");
     if folder.exists() {
         // What an earlier version put there is not of this one.
@@ -57,8 +76,7 @@ pub(crate) fn build(step: &Step) -> Result<PathBuf> {
     }
     fs::create_dir_all(folder.join("completions"))?;
     let command = folder.join("coalmine");
-    fs::copy(workspace::target_dir().join("release/coalmine"), &command)
-        .context("cargo built no command")?;
+    fs::copy(built, &command).context("cargo built no command")?;
     let carried = folder.join("coalmine.wasm");
     run(step, &command, &["module", "extract", "-o"], &carried)?;
     if fs::read(&carried)? != fs::read(&module)? {

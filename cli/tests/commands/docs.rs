@@ -67,7 +67,7 @@ fn commands_run() {
         .iter()
         .flat_map(|block| block.lines())
     {
-        let Some(arguments) = line.strip_prefix("$ cargo run -q -p coalmine-cli -- ") else {
+        let Some(arguments) = line.strip_prefix("$ cargo run -p coalmine-cli -- ") else {
             continue;
         };
         let arguments = shlex::split(arguments).unwrap();

@@ -98,7 +98,7 @@ impl Stand {
              \n  curl -s -H 'host: reviews' -H 'x-user-id: alice' {address}\
              \n  curl -s {admin}/stats/prometheus | grep ^coalmine_decisions\
              \n\nTo change the share, edit {canary} and run\
-             \n\n  cargo run -q -p coalmine-cli -- render envoy {canary} -o {folder} \\\
+             \n\n  cargo run -p coalmine-cli -- render envoy {canary} -o {folder} \\\
              \n    --folder {folder} --module {module} --listen 127.0.0.1:0 --admin 127.0.0.1:0\
              \n\nCtrl-C ends it all.",
             admin = self.stand.envoy.admin().address(),
