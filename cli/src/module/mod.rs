@@ -93,5 +93,6 @@ pub(crate) fn digests(file: Option<&Path>) -> Result<Digests, Failure> {
     Ok(Digests {
         image: Some(image.manifest.digest),
         file: inspect::sha256(&module.bytes),
+        module: module.source,
     })
 }

@@ -7,6 +7,8 @@ use super::plugin::Plugin;
 /// The digests of a module, as `sha256:` and 64 digits of hex.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Digests {
+    /// Which module it is, for people: the path of its file, or words.
+    pub module: String,
     /// Of the image that carries it, if that is known: what `oci://...@sha256:` pins.
     pub image: Option<String>,
     /// Of its bytes: what `sha256` is compared with for a module that comes by http.
@@ -40,9 +42,20 @@ pub(super) fn unpinned(plugin: &Plugin<'_>, findings: &mut Findings) {
 }
 
 pub(super) fn check(plugin: &Plugin<'_>, digests: &Digests, findings: &mut Findings) {
-    let wanted = match comes_as_file(plugin) {
-        true => Some(&digests.file),
-        false => digests.image.as_ref(),
+    let module = &digests.module;
+    let (wanted, kind, ours, help) = match comes_as_file(plugin) {
+        true => (
+            Some(&digests.file),
+            "file",
+            format!("the file of {module}"),
+            "put that file at the address and render anew with its digest, as `coalmine module inspect` prints it",
+        ),
+        false => (
+            digests.image.as_ref(),
+            "image",
+            format!("the image that `coalmine module push` makes of {module}"),
+            "push the module and render anew with the digest that `coalmine module push` prints",
+        ),
     };
     let Some(wanted) = wanted else {
         return;
@@ -55,10 +68,11 @@ pub(super) fn check(plugin: &Plugin<'_>, digests: &Digests, findings: &mut Findi
                 field,
                 "other-module",
                 format!(
-                    "{} runs another module: its digest is {digest}, and that of the module is {expected}",
+                    "{} runs another module: it pins the {kind} with the digest sha256:{digest}, and {ours} has \
+                     sha256:{expected}",
                     plugin.object.title()
                 ),
-                "push the module and render anew with the digest that `coalmine module push` prints",
+                help,
             );
         }
     }

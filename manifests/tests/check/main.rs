@@ -88,6 +88,7 @@ fn checked(canary: &str, manifests: &str) -> Checked {
     let nodes = yaml::parse(manifests, 7).unwrap_or_else(|found| panic!("{found}\n{manifests}"));
     let options = Options {
         module: Some(Digests {
+            module: "coalmine.wasm".to_owned(),
             image: Some("sha256:aa".to_owned()),
             file: "sha256:bb".to_owned(),
         }),
