@@ -122,7 +122,8 @@ fn pins(pins: Option<&Pins>, page: &mut Page) {
     for pin in &pins.sent {
         let meaning = match (pin.known, pin.word.trim()) {
             (false, _) if pin.cause.is_some() => {
-                let cause = pin.cause.map_or("", meaning);
+                let cause = pin.cause.map(|cause| meaning(cause, pin.token.as_ref()));
+                let cause = cause.unwrap_or_default();
                 format!(
                     "which is refused ({}): {cause}",
                     pin.refused.unwrap_or_default()

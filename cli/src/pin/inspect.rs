@@ -43,8 +43,8 @@ struct Report {
 
 pub(super) fn inspect(args: &InspectArgs) -> Result<Outcome, Failure> {
     let token = token(&args.token)?;
-    let [header, claims] =
-        objects(token.as_bytes()).ok_or_else(|| Failure::refused(meaning(Cause::Malformed)))?;
+    let [header, claims] = objects(token.as_bytes())
+        .ok_or_else(|| Failure::refused(meaning(Cause::Malformed, None)))?;
     let report = Report {
         expires: time(&claims["exp"]),
         not_before: time(&claims["nbf"]),

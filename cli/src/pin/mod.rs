@@ -94,9 +94,10 @@ fn token(argument: &str) -> Result<String, Failure> {
     Ok(text.trim().to_owned())
 }
 
-/// What a cause means to whoever sent the token, behind "refused: ".
-pub(crate) fn meaning(cause: Cause) -> &'static str {
-    match cause {
+/// What a cause means to whoever sent the token, behind "refused: "; `said` is what the token says, as far as
+/// it can be read.
+pub(crate) fn meaning(cause: Cause, said: Option<&Said>) -> String {
+    let words = match cause {
         Cause::Unsigned => "it has no signature, and this canary takes no others",
         Cause::TooMany => "the request has more tokens than are looked at",
         Cause::Malformed => {
@@ -111,5 +112,14 @@ pub(crate) fn meaning(cause: Cause) -> &'static str {
         Cause::NotYetValid => "its time has not come",
         Cause::Budget => "there are too many tokens to verify now",
         Cause::Signature => "the key of this id did not sign it",
+    };
+    let canaries = said.map_or(&[][..], |said| &said.canaries);
+    match canaries {
+        [_, ..] if cause == Cause::Audience => {
+            // Quoted: whoever made it may have written anything.
+            let names: Vec<String> = canaries.iter().map(|name| format!("{name:?}")).collect();
+            format!("{words}: {}", names.join(", "))
+        }
+        _ => words.to_owned(),
     }
 }

@@ -116,7 +116,8 @@ fn text(report: &Report) -> String {
                 format!("{name}: valid, pins {pins} for {subject:?}{until}\n")
             }
             (None, Some(cause)) => {
-                format!("{name}: refused ({}): {}\n", cause.word(), meaning(cause))
+                let meaning = meaning(cause, Some(&report.token));
+                format!("{name}: refused ({}): {meaning}\n", cause.word())
             }
             (None, None) => String::new(),
         }

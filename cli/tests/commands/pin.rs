@@ -101,7 +101,11 @@ fn what_is_minted_is_valid() {
     );
     check(
         &format!("{MINT} --canary cart"),
-        "eu/cart: refused (audience)",
+        "eu/cart: refused (audience): it is for another canary: \"cart\"\n",
+    );
+    check(
+        &format!("{MINT} --canary cart --canary 'web/a\u{1b}b'"),
+        "eu/cart: refused (audience): it is for another canary: \"cart\", \"web/a\\u{1b}b\"\n",
     );
     check(
         &format!("{MINT} --canary web/cart --not-before 2020-01-01T00:00:00Z --ttl 1s"),
