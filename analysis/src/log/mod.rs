@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `part` | what a field can be of a request |
 //! | `names` | which field is what by its name |
+//! | `units` | whether the log says who is who |
 //!
 //! The names of fields are those of Envoy's and Istio's logs in JSON and of what people write
 //! themselves; a header that anybody asks for is found under its own name, with `_` for `-`, and
@@ -11,6 +12,7 @@
 
 mod names;
 mod part;
+mod units;
 
 pub use part::{Part, Target};
 

@@ -157,3 +157,91 @@ fn fields_that_no_line_has() {
     reader.columns([(" who ", "ada")]).unwrap();
     assert_eq!(reader.missing(), None);
 }
+
+#[test]
+fn whether_it_says_who_is_who() {
+    let canary = |unit: serde_json::Value, when_no_unit: &str| {
+        let canary = json!({
+            "apiVersion": "coalmine.dev/v1alpha1", "kind": "Canary", "metadata": {"name": "r"},
+            "spec": {
+                "hosts": ["r"], "variants": {"stable": {}, "canary": {}}, "default": "stable",
+                "unit": unit, "whenNoUnit": when_no_unit,
+            },
+        });
+        read_json(canary.to_string().as_bytes()).unwrap()
+    };
+    let check =
+        |unit: serde_json::Value, when_no_unit: &str, line: &str, asked: Asked, places: &str| {
+            let canaries = canary(unit, when_no_unit);
+            let host = Some("r".to_owned());
+            let mut reader = Reader::new(
+                &[],
+                &canaries,
+                "x-coalmine-variant",
+                Asked { host, ..asked },
+            );
+            reader.json(line.as_bytes()).unwrap();
+            let found = reader
+                .without_units(&canaries.canaries[0])
+                .unwrap_or_default();
+            let found: Vec<String> = found.iter().map(Part::to_string).collect();
+            assert_eq!(found.join(" "), places, "{line}");
+            assert_eq!(reader.unknown(), ["bytes", "zone"], "{line}");
+        };
+    let line = |field: &str| format!("{{\"zone\": 1, {field} \"method\": \"GET\", \"bytes\": 1}}");
+    let none = Asked::default;
+    let header = || json!([{"header": "x-user-id"}]);
+    check(header(), "default", &line(""), none(), "header:x-user-id");
+    check(
+        header(),
+        "default",
+        &line("\"x_user_id\": null,"),
+        none(),
+        "",
+    );
+    let headers = vec![("x-user-id".to_owned(), "ada".to_owned())];
+    check(
+        header(),
+        "default",
+        &line(""),
+        Asked { headers, ..none() },
+        "",
+    );
+    let both = || json!([{"header": "x-user-id"}, {"cookie": "s"}]);
+    check(
+        both(),
+        "random",
+        &line(""),
+        none(),
+        "header:x-user-id cookie:s",
+    );
+    check(both(), "random", &line("\"cookie\": \"a=b\","), none(), "");
+    check(both(), "random", &line("\"cookie:s\": \"b\","), none(), "");
+    let query = || json!([{"query": "u"}]);
+    check(query(), "default", &line(""), none(), "query:u");
+    check(query(), "default", &line("\"path\": \"/\","), none(), "");
+    let path = Some("/?u=ada".to_owned());
+    check(query(), "default", &line(""), Asked { path, ..none() }, "");
+    check(
+        header(),
+        "source-address",
+        &line(""),
+        none(),
+        "header:x-user-id source-address",
+    );
+    check(
+        header(),
+        "source-address",
+        &line("\"client_ip\": \"10.0.0.1\","),
+        none(),
+        "",
+    );
+    check(
+        header(),
+        "issue-cookie",
+        &line(""),
+        none(),
+        "header:x-user-id cookie:coalmine-unit",
+    );
+    check(json!([]), "random", &line(""), none(), "");
+}

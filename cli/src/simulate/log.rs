@@ -5,17 +5,25 @@ use crate::input::Input;
 use crate::outcome::Failure;
 use crate::progress;
 use crate::request::MadeUpMoment;
+use coalmine::config::Canary;
 use coalmine::{Moment, Policy, Timestamp};
-use coalmine_analysis::log::{Logged, Reader as Lines};
-use coalmine_analysis::simulate::Watched;
+use coalmine_analysis::log::{Logged, Part, Reader as Lines};
+use coalmine_analysis::simulate::{Simulation, Watched};
 use indicatif::ProgressBar;
 use serde::Serialize;
+use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 /// How many bad lines are shown.
 const SHOWN: usize = 5;
+
+/// How many fields that mean nothing are named.
+const NAMED: usize = 12;
+
+/// How much of such a name is shown, in characters.
+const LONGEST_NAME: usize = 40;
 
 /// A line that is longer is none of an access log.
 const LONGEST: usize = 1 << 20;
@@ -37,6 +45,19 @@ pub struct LogRead {
     /// The first of them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub first_bad: Vec<BadLine>,
+    /// Canaries that tell users apart by what the log does not have.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub without_units: Vec<WithoutUnits>,
+}
+
+/// A canary of whose users the log says nothing.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WithoutUnits {
+    /// The canary.
+    pub canary: String,
+    /// Where it looks for units, as `--map` has it.
+    pub looked_in: Vec<String>,
 }
 
 /// A line that is no request.
@@ -114,7 +135,7 @@ fn finished(
     reader: Reader<'_, '_>,
     name: &str,
     all: bool,
-    meant: &[&coalmine::config::Canary],
+    meant: &[&Canary],
 ) -> Result<Simulated, Failure> {
     let mut read = reader.read;
     if let Some(field) = reader.lines.missing() {
@@ -128,7 +149,8 @@ fn finished(
             None => "it is empty".to_owned(),
         };
         return Err(Failure::refused(format!(
-            "no line of {name} is a request; {why}"
+            "no line of {name} is a request; {why}{}",
+            unknown(&reader.lines)
         )));
     }
     let mut canaries = reader.watched.report();
@@ -137,6 +159,23 @@ fn finished(
         let names: Vec<String> = meant.iter().map(|canary| canary.full_name()).collect();
         canaries.retain(|simulation| names.contains(&simulation.canary));
     }
+    let drawn = canaries.iter().filter(|simulation| wants_units(simulation));
+    let drawn: Vec<&str> = drawn.map(|simulation| simulation.canary.as_str()).collect();
+    let asked = meant
+        .iter()
+        .filter(|canary| drawn.contains(&canary.full_name().as_str()));
+    read.without_units = asked
+        .filter_map(|canary| WithoutUnits::of(canary, &reader.lines))
+        .collect();
+    if let Some(first) = read.without_units.first()
+        && read.without_units.len() == drawn.len()
+    {
+        let place = first.looked_in.first().map_or("", String::as_str);
+        return Err(Failure::refused(format!(
+            "{name} does not say who is who: {first}; say which field it is, like --map user={place}{}",
+            unknown(&reader.lines)
+        )));
+    }
     Ok(Simulated {
         as_asked: canaries.iter().all(|canary| canary.as_asked),
         canaries,
@@ -144,6 +183,58 @@ fn finished(
         log: Some(read),
         speed: Vec::new(),
     })
+}
+
+/// Whether a request came as far as to its unit.
+fn wants_units(simulation: &Simulation) -> bool {
+    let mut outcomes = simulation.outcomes.iter();
+    !simulation.draws.is_empty() || outcomes.any(|outcome| outcome.reason == "no-unit")
+}
+
+/// The fields that mean nothing, behind whatever is wrong for want of one of them.
+fn unknown(lines: &Lines) -> String {
+    let all = lines.unknown();
+    let mut shown: Vec<String> = all.iter().take(NAMED).map(|name| quoted(name)).collect();
+    if all.len() > NAMED {
+        shown.push(format!("and {} more", all.len() - NAMED));
+    }
+    match shown.is_empty() {
+        true => String::new(),
+        false => format!(
+            "; the fields that mean nothing here are {}",
+            shown.join(", ")
+        ),
+    }
+}
+
+/// A field's name in quotes; what is no log may have any.
+fn quoted(name: &str) -> String {
+    let mut shown: String = name.chars().take(LONGEST_NAME).collect();
+    if shown.len() < name.len() {
+        shown.push('…');
+    }
+    format!("{shown:?}")
+}
+
+impl WithoutUnits {
+    fn of(canary: &Canary, lines: &Lines) -> Option<Self> {
+        let places = lines.without_units(canary)?;
+        Some(Self {
+            canary: canary.full_name(),
+            looked_in: places.iter().map(Part::to_string).collect(),
+        })
+    }
+}
+
+impl fmt::Display for WithoutUnits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let places = self.looked_in.join(" or ");
+        write!(
+            f,
+            "{} tells users apart by {places}, which is none of its fields",
+            self.canary
+        )
+    }
 }
 
 impl Reader<'_, '_> {

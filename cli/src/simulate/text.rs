@@ -65,6 +65,9 @@ fn log(read: &LogRead, text: &mut String) {
             text.push_str(&format!("  and {} more\n", grouped(more)));
         }
     }
+    for canary in &read.without_units {
+        text.push_str(&format!("the log does not say who is who: {canary}\n"));
+    }
 }
 
 fn lines(count: u64) -> String {

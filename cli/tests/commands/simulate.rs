@@ -138,8 +138,22 @@ fn what_is_refused() {
         "sound.yaml --log -",
         "a,b\n1,2\n",
         2,
-        "line 2: none of its fields is known",
+        "line 2: none of its fields is known; say which is what with --map; the fields that mean nothing here are \"a\", \"b\"",
     );
+    let who = "- does not say who is who: bookinfo/reviews tells users apart by header:x-user-id or cookie:session or \
+               cookie:coalmine-unit, which is none of its fields; say which field it is, like --map user=header:x-user-id";
+    let columns = "path,user\n/,ada\n";
+    check(
+        "sound.yaml --log -",
+        columns,
+        2,
+        &format!("{who}; the fields that mean nothing here are \"user\""),
+    );
+    check("sound.yaml --log -", "path\n/\n", 2, &format!("{who}\n"));
+    check("sound.yaml --log -", "{\"path\": \"/\"}", 2, who);
+    let many: Vec<String> = (10..30).map(|number| format!("c{number}")).collect();
+    let many = format!("path,{}\n{}", many.join(","), ",".repeat(20));
+    check("sound.yaml --log -", &many, 2, "\"c21\", and 8 more");
     check("sound.yaml --log - --map p=path", "path\n/\n", 2, "`p`");
     check("- --log -", "", 2, "both");
     check("nobody-drawn.yaml --svg x.svg", "", 2, "--from and --to");
@@ -155,6 +169,41 @@ fn what_is_refused() {
         2,
         "other way round",
     );
+}
+
+/// Where a log says of some canaries who is who, those of which it does not are named.
+#[test]
+fn a_log_without_the_users_of_one_canary() {
+    let other = "apiVersion: coalmine.dev/v1alpha1
+kind: Canary
+metadata: {name: cart}
+spec:
+  hosts: [cart]
+  variants: {stable: {}, canary: {}}
+  default: stable
+  shares: {canary: 50%}
+  unit: [{cookie: cart}]
+";
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("cart.yaml");
+    fs::write(&file, other).unwrap();
+    let check = |more: &str, log: &str, named: bool| {
+        let arguments = format!("simulate sound.yaml {} --log - {more}", file.display());
+        let ran = coalmine_with(&arguments, log);
+        assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{log}");
+        let line = "the log does not say who is who: cart tells users apart by cookie:cart, which is none of its fields\n";
+        assert_eq!(ran.stdout.contains(line), named, "{log}: {ran}");
+    };
+    let both = "authority,x-user-id\nreviews,ada\ncart,ada\n";
+    check("", both, true);
+    check(
+        "--map x-user-id=cookie:cart --map y=header:x-user-id",
+        "authority,x-user-id,y\nreviews,a,a\ncart,a,a\n",
+        false,
+    );
+    // Nothing is asked of one that had no request, or that is not meant.
+    check("", "authority,x-user-id\nreviews,ada\n", false);
+    check("--host reviews", both, false);
 }
 
 #[test]
