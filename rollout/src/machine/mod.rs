@@ -176,6 +176,7 @@ impl Turn<'_> {
         if nobody || (found.share == run.share && found.salt == run.salt) {
             // A clock that was put back has not been in the future.
             let since = run.since.filter(|since| *since <= now);
+            let news = run.since.is_none();
             run.since = Some(since.unwrap_or(now));
             if run.share != Share::NONE {
                 let settled = now
@@ -183,6 +184,10 @@ impl Turn<'_> {
                     .saturating_add(i64::from(self.plan.analysis.every));
                 let settled = Timestamp::from_unix_millis(settled);
                 run.counts_from = Some(run.counts_from.unwrap_or(settled).min(settled));
+            }
+            if news {
+                // What held it was that this was not so.
+                self.say_held();
             }
             return;
         }

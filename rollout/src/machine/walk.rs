@@ -107,10 +107,8 @@ impl Turn<'_> {
         };
         run.holding.clear();
         let phase = run.phase;
-        let holding = match phase {
-            Phase::Walking(index) => self.before_next(index),
-            Phase::Waiting(_) => self.before(),
-            Phase::Promoted | Phase::RolledBack | Phase::Aborted => return,
+        let Some(holding) = self.held() else {
+            return;
         };
         if holding.is_empty() {
             return match phase {
@@ -126,6 +124,23 @@ impl Turn<'_> {
             run.holding = holding;
         }
         self.alert();
+    }
+
+    /// Says what holds the next step, and takes none.
+    pub(super) fn say_held(&mut self) {
+        let holding = self.held().unwrap_or_default();
+        if let Some(run) = &mut self.state.run {
+            run.holding = holding;
+        }
+    }
+
+    /// What holds the next step, if there is one.
+    fn held(&self) -> Option<Vec<String>> {
+        match self.state.run.as_ref()?.phase {
+            Phase::Walking(index) => Some(self.before_next(index)),
+            Phase::Waiting(_) => Some(self.before()),
+            Phase::Promoted | Phase::RolledBack | Phase::Aborted => None,
+        }
     }
 
     /// What has to be seen at a step before another is thought of.

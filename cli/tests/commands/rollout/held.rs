@@ -65,3 +65,21 @@ fn a_run_that_lost_its_config_says_so_at_the_end() {
         "{ran}"
     );
 }
+
+/// What a turn has put in force is not said to be still to come, neither by a run that has no time for another
+/// turn, nor by a status.
+#[test]
+fn a_run_of_one_turn_says_what_holds_it_then() {
+    let folder = folder();
+    let ran = folder.run(&format!(
+        "rollout run shop.yaml --config plugin.json --timeout 0 {AWAY}"
+    ));
+    assert_eq!(ran.code, 4, "{ran}");
+    assert!(folder.read("plugin.json").contains("10%"), "{ran}");
+    let status = folder.run("rollout status shop.yaml");
+    for text in [ran.stderr, status.stdout] {
+        assert!(text.contains("of 1h have passed"), "{text}");
+        assert!(text.contains("there is no evidence yet"), "{text}");
+        assert!(!text.contains("not in force"), "{text}");
+    }
+}
