@@ -1,7 +1,7 @@
 //! `coalmine module extract`: the carried module, as a file.
 
 use super::carried::needed;
-use super::inspect::sha256;
+use super::image::sha256;
 use crate::args::after_help;
 use crate::outcome::{Failure, Outcome};
 use crate::replace::replace;

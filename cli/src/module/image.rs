@@ -5,14 +5,17 @@
 //! the config that of an ordinary image. An image with the module itself as its only layer is refused
 //! by the agent (`pkg/wasm/imagefetcher.go` of Istio: it wants two layers then).
 
-use super::inspect::{gzip, sha256};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use oci_client::config::{Architecture, ConfigFile, Os, Rootfs};
 use oci_client::manifest::{
     IMAGE_CONFIG_MEDIA_TYPE, IMAGE_LAYER_GZIP_MEDIA_TYPE, OCI_IMAGE_MEDIA_TYPE, OciDescriptor,
     OciImageManifest,
 };
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::io;
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
 
 /// The name that Istio's agent looks for in the layer.
 const FILE: &str = "plugin.wasm";
@@ -114,6 +117,22 @@ fn tar(module: &[u8]) -> io::Result<Vec<u8>> {
     let mut archive = tar::Builder::new(Vec::new());
     archive.append_data(&mut header, FILE, module)?;
     archive.into_inner()
+}
+
+/// `sha256:` and 64 hexadecimal digits.
+pub(super) fn sha256(bytes: &[u8]) -> String {
+    let mut text = "sha256:".to_owned();
+    for byte in Sha256::digest(bytes) {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+/// Bytes as gzip, without a time or a name: the same bytes always give the same.
+pub(super) fn gzip(bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(bytes)?;
+    encoder.finish()
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@
 //! |---|---|
 //! | `carried` | the module inside this command, or one in a file |
 //! | `extract` | writes it to a file |
-//! | `inspect` | what is in a module, and whether Envoy can load it |
+//! | `inspect` | tells what is in a module |
+//! | `inspection` | what is in a module, and whether Envoy can load it |
 //! | `host` | what Envoy has for a module |
 //! | `image` | the OCI image around a module, byte for byte |
 //! | `push` | brings the image to a registry |
@@ -16,14 +17,16 @@ mod extract;
 mod host;
 mod image;
 mod inspect;
+mod inspection;
 mod push;
 
 pub use carried::carried;
 pub(crate) use carried::{ADVICE, load};
 pub use extract::ExtractArgs;
 pub use image::Image;
-pub(crate) use inspect::usable;
-pub use inspect::{InspectArgs, Inspection, Memory, inspect};
+pub use inspect::InspectArgs;
+pub(crate) use inspection::usable;
+pub use inspection::{Inspection, Memory, inspect};
 pub use push::PushArgs;
 
 use crate::args::{Format, after_help};
@@ -92,7 +95,7 @@ pub(crate) fn digests(file: Option<&Path>) -> Result<Digests, Failure> {
         .map_err(|error| Failure::cannot(format!("cannot make an image: {error}")))?;
     Ok(Digests {
         image: Some(image.manifest.digest),
-        file: inspect::sha256(&module.bytes),
+        file: image::sha256(&module.bytes),
         module: module.source,
     })
 }

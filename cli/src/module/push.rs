@@ -3,7 +3,7 @@
 use super::carried::load;
 use super::credentials::{self, Credentials};
 use super::image::Image;
-use super::inspect::usable;
+use super::inspection::usable;
 use crate::args::{Format, after_help};
 use crate::http;
 use crate::outcome::{Failure, Outcome};
