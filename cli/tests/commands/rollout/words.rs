@@ -3,46 +3,53 @@
 use super::folder::{AWAY, CANARY, Folder};
 use serde_json::Value;
 
+/// Says one line after the other, each with `more` behind it, a turn by a machine and all else by ada. A line is
+/// what is said, the exit code, a part of the answer, and a part of the config afterwards if that is looked at.
+fn check(folder: &Folder, config: &str, more: &str, lines: &str) {
+    for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let mut cells = line.split('|').map(str::trim);
+        let mut cell = || cells.next().unwrap_or_default();
+        let (words, code, says, after) = (cell(), cell().parse().unwrap(), cell(), cell());
+        let by = match words.starts_with("step") {
+            true => AWAY,
+            false => "--by ada",
+        };
+        folder.check(
+            &format!("{words} {more} --config {config} {by}"),
+            code,
+            says,
+        );
+        // In one of its forms it is a text in JSON.
+        let config = folder.read(config).replace('\\', "");
+        assert!(config.contains(after), "{line}: {config}");
+    }
+}
+
 #[test]
 fn people_have_the_last_word_in_either_form() {
     for config in ["run/xds/coalmine.json", "plugin.json"] {
         let folder = Folder::new();
-        let say = |word: &str, code, says: &str| {
-            folder.check(
-                &format!("{word} shop.yaml --by ada --journal log --config {config}"),
-                code,
-                says,
-            );
-        };
-        let shared = |share: &str| {
-            let config = folder.read(config).replace('\\', "");
-            let shares = format!("\"shares\":{{\"canary\":\"{share}\"}}");
-            assert!(config.contains(&shares), "{share}: {config}");
-        };
-        say(
-            "approve",
-            2,
-            "no rollout has begun that shop.rollout.json knows of",
+        let check = |lines: &str| check(&folder, config, "shop.yaml --journal log", lines);
+        check(
+            r#"
+            approve | 2 | no rollout has begun that shop.rollout.json knows of
+            step    | 4 | waiting, step 1 of 2
+            resume  | 1 | nothing to resume: it is not paused
+            approve | 0 | ada has approved 10%                      | "shares":{"canary":"10%"}
+            approve | 1 | nothing to approve: no step waits for it
+            pause   | 0 | ada has paused it                         | "shares":{"canary":"10%"}
+            promote | 0 | promoted by ada: 100%                     | "shares":{"canary":"100%"}
+            "#,
         );
-        folder.check(
-            &format!("step shop.yaml --journal log --config {config} {AWAY}"),
-            4,
-            "waiting, step 1 of 2",
-        );
-        say("resume", 1, "nothing to resume: it is not paused");
-        say("approve", 0, "ada has approved 10%");
-        shared("10%");
-        say("approve", 1, "nothing to approve: no step waits for it");
-        say("pause", 0, "ada has paused it");
-        shared("10%");
-        say("promote", 0, "promoted by ada: 100%");
-        shared("100%");
         folder.check("status shop.yaml", 0, "promoted");
-        say("abort", 0, "aborted by ada");
-        shared("0%");
+        check(r#"abort | 0 | aborted by ada | "shares":{"canary":"0%"}"#);
         folder.check("status shop.yaml", 1, "aborted");
-        say("abort", 1, "nothing to abort: it has ended");
-        say("retry", 0, "ada tries it again");
+        check(
+            "
+            abort | 1 | nothing to abort: it has ended
+            retry | 0 | ada tries it again
+            ",
+        );
         let numbers: Vec<u64> = folder
             .read("log")
             .lines()
@@ -67,36 +74,28 @@ fn people_have_the_last_word_in_either_form() {
 #[test]
 fn revisions_have_their_own_users() {
     let folder = Folder::new();
-    let step = |revision: &str, code, says: &str| {
-        let words = format!("step shop.yaml --revision {revision} --config plugin.json {AWAY}");
-        folder.check(&words, code, says);
-    };
-    let say = |words: &str, code, says: &str| {
-        folder.check(&format!("{words} --config plugin.json"), code, says);
-    };
-    step("v2", 4, "waiting");
-    say("approve shop.yaml", 0, "has approved 10%");
-    assert!(folder.read("plugin.json").contains("\"salt\":\"shop@v2\""));
-    say(
-        "abort shop.yaml --revision v3",
-        2,
-        "revision v2 is rolled out, not v3",
+    check(
+        &folder,
+        "plugin.json",
+        "",
+        r#"
+        step shop.yaml --revision v2  | 4 | waiting
+        approve shop.yaml             | 0 | has approved 10%                    | "salt":"shop@v2"
+        abort shop.yaml --revision v3 | 2 | revision v2 is rolled out, not v3
+        abort shop.yaml               | 0 | aborted
+        step shop.yaml --revision v2  | 1 | it has ended before
+        step shop.yaml --revision v3  | 4 | waiting
+        approve shop.yaml             | 0 | has approved 10%                    | "salt":"shop@v3"
+        step shop.yaml --revision v4  | 4 | v4 takes the place of v3
+        step shop.yaml --revision v3  | 1 | v4 has taken its place
+        step shop.yaml --revision v2  | 1 | v4 has taken its place
+        promote shop.yaml             | 0 | promoted
+        step shop.yaml --revision v3  | 1 | v4 has taken its place              | "canary":"100%"
+        abort shop.yaml               | 0 | aborted
+        step shop.yaml --revision v3  | 1 | refused: this revision failed at    | "canary":"0%"
+        retry shop.yaml --revision v2 | 0 | tries it again
+        "#,
     );
-    say("abort shop.yaml", 0, "aborted");
-    step("v2", 1, "it has ended before");
-    step("v3", 4, "waiting");
-    say("approve shop.yaml", 0, "has approved 10%");
-    assert!(folder.read("plugin.json").contains("\"salt\":\"shop@v3\""));
-    step("v4", 4, "v4 takes the place of v3");
-    step("v3", 1, "v4 has taken its place");
-    step("v2", 1, "v4 has taken its place");
-    say("promote shop.yaml", 0, "promoted");
-    step("v3", 1, "v4 has taken its place");
-    assert!(folder.read("plugin.json").contains("\"canary\":\"100%\""));
-    say("abort shop.yaml", 0, "aborted");
-    step("v3", 1, "refused: this revision failed at");
-    assert!(folder.read("plugin.json").contains("\"canary\":\"0%\""));
-    say("retry shop.yaml --revision v2", 0, "tries it again");
 }
 
 /// What was said of one revision is not heard for another that has taken its place meanwhile; what stops it
@@ -108,48 +107,57 @@ fn words_are_for_the_revision_in_the_file() {
     for (name, revision) in [("a", "revision: v-a, "), ("b", "revision: v-b, ")] {
         folder.write(&format!("{name}.yaml"), &of(revision));
     }
-    let say = |words: &str, code, says: &str| {
-        let at = "--config plugin.json --state kept.json";
-        folder.check(&format!("{words} {at}"), code, says);
+    let check = |state: &str, lines: &str| {
+        check(&folder, "plugin.json", &format!("--state {state}"), lines);
     };
     let phase = |expected: &str| {
         let ran = folder.run("rollout status a.yaml -o env --state kept.json");
         assert!(ran.stdout.contains(expected), "{expected}: {ran}");
     };
-    say(&format!("step a.yaml {AWAY}"), 4, "waiting");
-    say(&format!("step b.yaml {AWAY}"), 4, "waiting");
+    check(
+        "kept.json",
+        "
+        step a.yaml | 4 | waiting
+        step b.yaml | 4 | waiting
+        ",
+    );
     for word in ["approve", "resume", "promote"] {
-        say(
-            &format!("{word} a.yaml"),
-            2,
-            "revision v-b is rolled out, not v-a: if it is meant, name it with --revision",
-        );
+        let refused =
+            "revision v-b is rolled out, not v-a: if it is meant, name it with --revision";
+        check("kept.json", &format!("{word} a.yaml | 2 | {refused}"));
         phase(
             "ROLLOUT_PHASE=waiting\nROLLOUT_SHARE=0%\nROLLOUT_AWAITS=10%\nROLLOUT_REVISION=v-b\n",
         );
     }
-    say("pause a.yaml", 0, "has paused it");
-    say("resume a.yaml", 2, "not v-a");
-    say("resume b.yaml", 0, "lets it go on");
-    say("approve a.yaml --revision v-b", 0, "has approved 10%");
+    check(
+        "kept.json",
+        "
+        pause a.yaml                  | 0 | has paused it
+        resume a.yaml                 | 2 | not v-a
+        resume b.yaml                 | 0 | lets it go on
+        approve a.yaml --revision v-b | 0 | has approved 10%
+        ",
+    );
     phase("ROLLOUT_SHARE=10%");
-    say("promote b.yaml --revision v-a", 2, "not v-a");
-    say("abort a.yaml", 0, "aborted");
+    check(
+        "kept.json",
+        "
+        promote b.yaml --revision v-a | 2 | not v-a
+        abort a.yaml                  | 0 | aborted
+        ",
+    );
     phase("ROLLOUT_PHASE=aborted\nROLLOUT_SHARE=0%");
 
     // One that has no revision is stopped by a file that has one meanwhile.
-    let say = |words: &str, code, says: &str| {
-        let at = "--config plugin.json --state plain.json";
-        folder.check(&format!("{words} {at}"), code, says);
-    };
-    say(&format!("step shop.yaml {AWAY}"), 4, "waiting");
-    say(
-        "approve a.yaml",
-        2,
-        "what is rolled out has no revision, so it is not v-a",
+    check(
+        "plain.json",
+        "
+        step shop.yaml    | 4 | waiting
+        approve a.yaml    | 2 | what is rolled out has no revision, so it is not v-a
+        approve shop.yaml | 0 | has approved 10%
+        abort a.yaml      | 0 | aborted
+        ",
     );
-    say("approve shop.yaml", 0, "has approved 10%");
-    say("abort a.yaml", 0, "aborted");
 }
 
 /// A job that may not wait for days ends where somebody has to say something, and another one goes on.
@@ -162,12 +170,13 @@ fn a_run_ends_where_an_approval_is_wanted() {
         4,
         "10% waits for an approval: `approve` it and run it again",
     );
-    let status = folder.run("rollout status shop.yaml -o json");
-    let status: Value = serde_json::from_str(&status.stdout).unwrap();
-    assert_eq!(status["awaits"], "10%");
+    let awaits = |expected: Value| {
+        let status = folder.run("rollout status shop.yaml -o json");
+        let status: Value = serde_json::from_str(&status.stdout).unwrap();
+        assert_eq!(status["awaits"], expected);
+    };
+    awaits("10%".into());
     folder.check("approve shop.yaml --config plugin.json", 0, "approved");
     folder.check(&run, 4, "not done yet");
-    let status = folder.run("rollout status shop.yaml -o json");
-    let status: Value = serde_json::from_str(&status.stdout).unwrap();
-    assert_eq!(status["awaits"], Value::Null);
+    awaits(Value::Null);
 }
