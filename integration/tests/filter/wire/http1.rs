@@ -3,7 +3,7 @@
 use super::Oddity;
 
 /// Whole requests, the number of responses that they are to get, and how many of them reach the filter.
-const WHOLE: [(&str, &str, u32, u64); 53] = [
+const WHOLE: [(&str, &str, u32, u64); 56] = [
     // Where it goes.
     (
         "an absolute target",
@@ -247,6 +247,24 @@ const WHOLE: [(&str, &str, u32, u64); 53] = [
     (
         "cookies of several lines",
         "GET / HTTP/1.1\r\nHost: shop\r\ncookie: a=b\r\ncookie: canary=stable\r\n\r\n",
+        1,
+        1,
+    ),
+    (
+        "baggage of two lines",
+        "GET / HTTP/1.1\r\nHost: shop\r\nbaggage: a=b\r\nbaggage:  coalmine.shop=stable , c=d;e\r\n\r\n",
+        1,
+        1,
+    ),
+    (
+        "baggage that is no list",
+        "GET / HTTP/1.1\r\nHost: shop\r\nbaggage: =,coalmine.shop=stable,;\r\n\r\n",
+        1,
+        1,
+    ),
+    (
+        "baggage of two lines where decisions do not go on",
+        "GET / HTTP/1.1\r\nHost: else\r\nbaggage: a=b\r\nbaggage: =,coalmine.rest=stable,;\r\n\r\n",
         1,
         1,
     ),

@@ -8,30 +8,30 @@
 mod blocks;
 mod bodies;
 mod client;
+mod compare;
 mod faulty;
 mod frames;
 mod http1;
 mod http2;
 mod streams;
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use coalmine::{Moment, Policy, Timestamp, decide};
+use coalmine::Policy;
 use coalmine_integration::decisions::Decided;
-use coalmine_integration::upstream::Received;
 use coalmine_manifests::File;
 use coalmine_manifests::envoy as target;
 use serde_json::json;
 
-use self::client::{Answer, Seen, exchange};
+use self::client::{Seen, exchange};
+use self::compare::compare;
 use self::frames::opening;
 use crate::counted::{CHOSEN, RESPONSES, counts};
 use crate::evidence::edit;
 use crate::hostile::{machines, manager_of, without_filter_of};
-use crate::setting::{PATIENCE, Setting, VARIANT_HEADER, read, shop, variant};
+use crate::setting::{PATIENCE, Setting, read, shop, variant};
 
 /// Two, so that a request which the filter and Envoy's virtual hosts take for different canaries' comes
 /// out wrong. Everybody is sent to their variants, and all responses are counted.
@@ -109,40 +109,6 @@ impl Oddity {
     }
 }
 
-/// A request as an upstream has seen it.
-struct Upstreams<'r>(&'r Received);
-
-impl coalmine::Request for Upstreams<'_> {
-    fn headers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        let headers = self.0.headers.iter().map(|(name, value)| {
-            let name = if name == "host" { ":authority" } else { name };
-            (name.as_bytes(), &*value.0)
-        });
-        let pseudo: [(&[u8], &[u8]); 2] = [
-            (b":path", self.0.path.as_bytes()),
-            (b":method", self.0.method.as_bytes()),
-        ];
-        pseudo.into_iter().chain(headers)
-    }
-
-    fn source_address(&self) -> Option<Vec<u8>> {
-        None
-    }
-}
-
-/// Where everybody is drawn into the same variant.
-struct Anytime;
-
-impl Moment for Anytime {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_unix_millis(0)
-    }
-
-    fn draw(&self) -> u128 {
-        0
-    }
-}
-
 /// A listener beside the rendered one, alike but for the filter. Neither waits long for clients to close.
 fn twin(files: &mut [File]) {
     edit(files, target::BOOTSTRAP, |bootstrap| {
@@ -157,29 +123,20 @@ fn twin(files: &mut [File]) {
     });
 }
 
-/// What an upstream saw, without what differs from request to request and what the filter may write.
-fn alike(received: &Received) -> (String, BTreeMap<&str, Vec<String>>) {
-    let (canary, _) = received.served_by.split_once('/').unwrap();
-    let mut headers = BTreeMap::<&str, Vec<String>>::new();
-    for (name, value) in &received.headers {
-        if !["x-request-id", VARIANT_HEADER, "baggage"].contains(&&**name) {
-            let values = headers.entry(name).or_default();
-            values.push(value.0.escape_ascii().to_string());
-        }
-    }
-    let whole = format!("{canary}: {} {}", received.method, received.path);
-    (whole, headers)
-}
-
 /// What is wrong with how an oddity went, or how it went.
 fn check(
     (setting, plain, policy): (&Setting, SocketAddr, &Policy),
     oddity: &Oddity,
 ) -> Result<String, String> {
     let decided = || setting.stand.decisions().unwrap().values().sum::<u64>();
-    let expected = exchange(plain, oddity)?;
     let before = decided();
-    let seen = exchange(setting.stand.ingress, oddity)?;
+    // Both at once, since most of the time is waiting for an end or for nothing more.
+    let (expected, seen) = thread::scope(|scope| {
+        let expected = scope.spawn(|| exchange(plain, oddity));
+        let seen = exchange(setting.stand.ingress, oddity);
+        (expected.join().unwrap(), seen)
+    });
+    let (expected, seen) = (expected?, seen?);
     let reached = decided() - before;
     let came = told(&seen);
     if reached != oddity.reach {
@@ -197,39 +154,6 @@ fn check(
     let next = setting.client().send(&shop()).unwrap();
     assert_eq!(variant(&next), "canary", "{}", oddity.name);
     Ok(came)
-}
-
-/// That an answer with the filter is that without, by the version that is decided natively for what an
-/// upstream sees without.
-fn compare(answer: &Answer, plain: &Answer, policy: &Policy) -> Result<(), String> {
-    let (received, unfiltered) = (answer.received(), plain.received());
-    let outcome = |answer: &Answer, received: &Option<Received>| {
-        let alike = received.as_ref().map(alike);
-        format!("{:?} {:?} {alike:?}", answer.status, answer.reset)
-    };
-    let with = outcome(answer, &received);
-    let without = outcome(plain, &unfiltered);
-    if with != without {
-        return Err(format!("{with} with the filter, {without} without"));
-    }
-    let (Some(received), Some(unfiltered)) = (received, unfiltered) else {
-        // Not from an upstream of ours.
-        return match answer.status {
-            Some(200) => Err(answer.body.escape_ascii().to_string()),
-            _ => Ok(()),
-        };
-    };
-    let decision = decide(policy, &Upstreams(&unfiltered), &Anytime).unwrap();
-    let (canary, variant) = (decision.canary.name(), decision.variant_name());
-    let header: &[&[u8]] = match variant {
-        "stable" => &[],
-        variant => &[variant.as_bytes()],
-    };
-    let served = format!("{canary}/{variant}");
-    if received.served_by != served || received.all(VARIANT_HEADER) != header {
-        return Err(format!("not by {served}: {received:?}"));
-    }
-    Ok(())
 }
 
 /// What came back, in short.
