@@ -269,7 +269,7 @@ fn more_than_was_awaited_over_http1_is_found() {
                     let _ = stream.read_to_end(&mut Vec::new());
                 }
             });
-            exchange(address, &Oddity::of_http1("", "", 1, 0))
+            exchange(address, &Oddity::of_http1("", "", 0))
         });
         match (exchanged, expected) {
             (Ok(seen), Ok(())) => {

@@ -86,15 +86,21 @@ enum Protocol {
 }
 
 impl Oddity {
-    /// Bytes, and how many responses they are to get.
-    fn of_http1(name: &str, bytes: impl Into<Vec<u8>>, answers: u32, reach: u64) -> Self {
+    /// Bytes that are to get one response.
+    fn of_http1(name: &str, bytes: impl Into<Vec<u8>>, reach: u64) -> Self {
         Self {
             name: name.to_owned(),
             protocol: Protocol::Http1,
             bytes: bytes.into(),
-            awaited: (1..=answers).collect(),
+            awaited: vec![1],
             reach,
         }
+    }
+
+    /// That are to get so many.
+    fn answered(mut self, times: u32) -> Self {
+        self.awaited = (1..=times).collect();
+        self
     }
 
     /// Frames behind an [`opening`], and the streams whose end is awaited.
