@@ -13,6 +13,7 @@ mod cookies;
 mod counted;
 mod damaged;
 mod decisions;
+mod endpoints;
 mod evidence;
 mod examples;
 mod failure;
