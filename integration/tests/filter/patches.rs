@@ -1,12 +1,19 @@
 //! What EnvoyFilters put into Envoy's config, which to Kubernetes is free-form: Envoy itself reads it.
 
+use coalmine_integration::client::Request;
 use coalmine_integration::workspace;
+use coalmine_manifests::envoy as target;
+use coalmine_manifests::envoy_filter::{self, Code};
+use coalmine_manifests::istio::Module;
+use coalmine_manifests::kubernetes::Provenance;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::setting;
+use crate::evidence::edit;
+use crate::hostile::manager_of;
+use crate::setting::{self, Setting, USUAL, read, variant};
 
 /// The patches of every EnvoyFilter in a folder: what they apply to, the operation and the value.
 fn patches(folder: &Path) -> Vec<(String, String, Value)> {
@@ -160,4 +167,57 @@ fn a_patch_with_a_mistake_does_not_pass() {
     check("\"vm_config\"", "\"vm_konfig\"");
     check("\"type_urls\"", "\"type_url\"");
     check("\"config_source\"", "\"config_sauce\"");
+}
+
+/// With the filter disabled but for the virtual hosts that are patched, as Istio patches them: those that have
+/// the very domain of the patch.
+#[test]
+fn the_filter_is_enabled_where_a_virtual_host_has_the_very_domain() {
+    let check = |domains: &[&str], expected: &str, counted: u64| {
+        let canaries = read(&USUAL.replace("[shop]", "[shop.example.com]"));
+        let code = Code::new(&Module::new("file:///coalmine.wasm", None).unwrap()).unwrap();
+        let options = envoy_filter::Options {
+            only_governed_hosts: true,
+            ..envoy_filter::Options::new(code)
+        };
+        let files = envoy_filter::render(&canaries, &Provenance::default(), &options).unwrap();
+        let object: Value = serde_saphyr::from_str(&files[0].contents).unwrap();
+        let patches = object["spec"]["configPatches"].as_array().unwrap();
+        let at_gateways = |kind: &'static str| {
+            let of_kind = patches.iter().filter(move |patch| patch["applyTo"] == kind);
+            of_kind.filter(|patch| patch["match"]["context"] == "GATEWAY")
+        };
+        let change = |bootstrap: &mut Value| {
+            let manager = manager_of(&mut bootstrap["static_resources"]["listeners"][0]);
+            for patch in at_gateways("HTTP_FILTER") {
+                manager["http_filters"][0]["disabled"] =
+                    patch["patch"]["value"]["disabled"].clone();
+            }
+            let host = &mut manager["route_config"]["virtual_hosts"][0];
+            host["domains"] = json!(domains);
+            for patch in at_gateways("VIRTUAL_HOST") {
+                let domain = &patch["match"]["routeConfiguration"]["vhost"]["domainName"];
+                if domains.iter().any(|has| domain == has) {
+                    let value = patch["patch"]["value"].as_object().unwrap();
+                    host.as_object_mut().unwrap().extend(value.clone());
+                }
+            }
+        };
+        let setting = Setting::with(
+            canaries,
+            |_| (),
+            |files, _| edit(files, target::BOOTSTRAP, change),
+        );
+        let request = Request::get("/").header("host", "shop.example.com");
+        let answer = setting.client().send(&request.header("x-canary", "canary"));
+        assert_eq!(variant(&answer.unwrap()), expected, "{domains:?}");
+        let decisions = setting.stand.decisions().unwrap();
+        assert_eq!(decisions.values().sum::<u64>(), counted, "{domains:?}");
+        setting.end_without_problems();
+    };
+    check(&["shop.example.com"], "canary", 1);
+    check(&["a.example.com", "shop.example.com", "*"], "canary", 1);
+    // A gateway whose VirtualService has a wildcard.
+    check(&["*.example.com"], "stable", 0);
+    check(&["*"], "stable", 0);
 }
