@@ -7,7 +7,8 @@
 //! | `cluster` | an API server with the plugin, whose config Envoy gets |
 //! | `expression` | conditions, as far as the files have them |
 //! | `actions` | a runner of GitHub Actions |
-//! | `github`, `gitlab`, `spinnaker` | what becomes of versions under each, and a runner of the latter two |
+//! | `pipeline` | a runner of Spinnaker's pipelines |
+//! | `github`, `gitlab`, `spinnaker` | what becomes of versions under each, and a runner of GitLab's jobs |
 //! | `arguments` | what the inputs of the action for GitHub become |
 //! | `page` | what `docs/delivery.md` says of them |
 //! | `shape` | the files against the schemas that the tools' makers publish |
@@ -19,6 +20,7 @@ mod expression;
 mod github;
 mod gitlab;
 mod page;
+mod pipeline;
 #[path = "../../../tests/server/mod.rs"]
 mod server;
 mod setting;

@@ -3,6 +3,7 @@
 //! `UPDATE=1 cargo test -p coalmine-manifests` writes what is checked in anew.
 
 mod canaries;
+mod changes;
 mod crd;
 mod file;
 #[path = "../schemas/mod.rs"]
