@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use coalmine::config::Canaries;
 use coalmine::yaml::{self, Source};
@@ -30,6 +30,9 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::cluster::Cluster;
+
+/// What a command may take: a walk takes some seconds.
+const LONGEST: Duration = Duration::from_secs(300);
 
 static BINARY: LazyLock<PathBuf> = LazyLock::new(|| {
     envoy_binary::ensure(&envoy_binary::wanted(), &|step| eprintln!("{step}")).unwrap()
@@ -155,10 +158,15 @@ impl Job {
             .stderr(File::create(kept("stderr")).unwrap());
         let mut ward = Ward::start(&mut command, None).unwrap();
         let dies = self.dies.take();
+        let began = Instant::now();
         let code = loop {
             match ward.child().try_wait().unwrap() {
                 Some(status) => break status.code(),
                 None if dies.as_ref().is_some_and(|dies| dies()) => break None,
+                None if began.elapsed() > LONGEST => {
+                    let said = ["stdout", "stderr"].map(|name| fs::read_to_string(kept(name)));
+                    panic!("{words:?} has not ended in {LONGEST:?}, and said {said:?}");
+                }
                 None => thread::sleep(Duration::from_millis(10)),
             }
         };
