@@ -32,7 +32,7 @@ struct Known {
 
 impl Ending {
     /// The status of the current stream's response, or another of its class, and Envoy's flags of it;
-    /// no status if none was begun. `begun`: its headers have been here.
+    /// no status if none was begun. `begun`: its headers have been here, as far as is known.
     pub(crate) fn of(&self, host: &Host, begun: bool) -> (Option<u64>, u64) {
         let flags = || host.response_flags().unwrap_or_default();
         match begun.then(|| self.ask()).flatten() {
@@ -59,8 +59,8 @@ impl Drop for Ending {
 }
 
 impl Known {
-    /// What a length says. What stands for no class, as a status that switches protocols, is to be
-    /// asked for.
+    /// What a length says. A status below 200 that has flags, as that of a socket that ended, is to be
+    /// asked for; without flags it is a good response's like all others below 400.
     fn of(length: usize) -> Option<Self> {
         let (code, flags) = match length {
             0 => (200, false),

@@ -1,6 +1,8 @@
 //! An expression of Envoy's language (CEL), which the host evaluates by its foreign functions.
 //!
-//! Not all hosts have the language; one without it is no failure, and nothing is logged.
+//! Not all hosts have the language; one without it is no failure, and nothing is logged here. Whoever allows
+//! the module calls one by one (`capability_restriction_config`) allows `proxy_call_foreign_function`, too,
+//! or Envoy logs each configuration's first try.
 
 use crate::given::Given;
 use crate::host::{OK, Status};

@@ -20,6 +20,7 @@ static POLICIES: LazyLock<Vec<(Canaries, Policy)>> = LazyLock::new(|| {
         include_str!("../../tests/tables/ramp.json"),
         include_str!("../../tests/tables/rule-shares.json"),
         include_str!("../../tests/tables/rules.json"),
+        include_str!("../../tests/tables/rules-by-text.json"),
         include_str!("../../tests/tables/scope.json"),
         include_str!("../../tests/tables/signed.json"),
         include_str!("../../tests/tables/three-arms.json"),

@@ -12,8 +12,8 @@ pub(super) const SHORTEST: usize = 4;
 pub(super) enum Key<'c> {
     /// One of these values, and nothing else, in a slot.
     Values(Slot, Vec<&'c [u8]>),
-    /// One of these texts.
-    Needles(Vec<Needle<'c>>),
+    /// This text.
+    Needle(Needle<'c>),
     /// It has to be tried.
     Nothing,
 }
@@ -40,7 +40,7 @@ impl<'c> Key<'c> {
         if let Some((slot, values)) = values(condition, reads) {
             return Self::Values(slot, values);
         }
-        needles(condition, reads).map_or(Self::Nothing, Self::Needles)
+        needle(condition, reads).map_or(Self::Nothing, Self::Needle)
     }
 }
 
@@ -63,48 +63,41 @@ fn values<'c>(condition: &'c Condition, reads: &mut Reads) -> Option<(Slot, Vec<
     }
 }
 
-/// The texts of which a condition needs one.
-fn needles<'c>(condition: &'c Condition, reads: &mut Reads) -> Option<Vec<Needle<'c>>> {
+/// The text that a condition needs. One that needs any of several has none: it would be tried as often
+/// as a client sends another of them.
+fn needle<'c>(condition: &'c Condition, reads: &mut Reads) -> Option<Needle<'c>> {
     let mut named = |source, named: &'c Named| {
         let place = Place::Slot(reads.slot(source, &named.name)?);
-        texts(place, &named.test)
+        text(place, &named.test)
     };
     match condition {
         Condition::Header(header) => named(Source::Header, header),
         Condition::Cookie(cookie) => named(Source::Cookie, cookie),
         Condition::Query(parameter) => named(Source::Query, parameter),
-        Condition::Path(test) => texts(Place::Path, test),
-        Condition::Host(test) => texts(Place::Host, test),
-        Condition::Any(parts) => {
-            let mut all = Vec::new();
-            for part in parts {
-                all.extend(needles(part, reads)?);
-            }
-            Some(all)
-        }
-        // The part whose shortest text is the longest is in the fewest requests.
+        Condition::Path(test) => text(Place::Path, test),
+        Condition::Host(test) => text(Place::Host, test),
+        // The longest is in the fewest requests.
         Condition::All(parts) => {
-            let parts = parts.iter().filter_map(|part| needles(part, reads));
-            parts.max_by_key(|texts| texts.iter().map(|needle| needle.text.len()).min())
+            let parts = parts.iter().filter_map(|part| needle(part, reads));
+            parts.max_by_key(|needle| needle.text.len())
         }
-        Condition::Not(_) | Condition::Method(_) => None,
+        Condition::Any(_) | Condition::Not(_) | Condition::Method(_) => None,
     }
 }
 
-/// The texts of which a test needs one.
-fn texts(place: Place, test: &Test) -> Option<Vec<Needle<'_>>> {
-    fn needle(place: Place, text: &str, reach: usize) -> Option<Needle<'_>> {
-        let text = text.as_bytes();
-        (text.len() >= SHORTEST).then_some(Needle { place, text, reach })
-    }
-    let at_start = |text| needle(place, text, text.len());
-    match test {
-        Test::Exact(text) | Test::Prefix(text) => Some(vec![at_start(text)?]),
-        Test::Suffix(text) | Test::Contains(text) => Some(vec![needle(place, text, usize::MAX)?]),
-        Test::In(values) => values.iter().map(|text| at_start(text)).collect(),
-        Test::Regex(regex) => Some(vec![at_start(start_of_regex(regex))?]),
-        Test::Present(_) => None,
-    }
+/// The text that a test needs.
+fn text(place: Place, test: &Test) -> Option<Needle<'_>> {
+    let (text, reach) = match test {
+        Test::Exact(text) | Test::Prefix(text) => (text.as_str(), text.len()),
+        Test::Suffix(text) | Test::Contains(text) => (text.as_str(), usize::MAX),
+        Test::Regex(regex) => {
+            let start = start_of_regex(regex);
+            (start, start.len())
+        }
+        Test::In(_) | Test::Present(_) => return None,
+    };
+    let text = text.as_bytes();
+    (text.len() >= SHORTEST).then_some(Needle { place, text, reach })
 }
 
 /// What every value begins with that a regex matches as a whole, as far as that can be told without
@@ -114,8 +107,9 @@ pub(super) fn start_of_regex(regex: &str) -> &str {
     let regex = regex.strip_prefix('^').unwrap_or(regex);
     let bytes = regex.as_bytes();
     let mut length = bytes.iter().take_while(|byte| literal(**byte)).count();
-    // The last of them may be one that need not be there.
-    if matches!(bytes.get(length), Some(b'?' | b'*' | b'{')) {
+    // A quantifier takes the last of them, also one behind flags, `a(?i)?`; nothing stands for itself alone
+    // but the end, and what begins something else.
+    if !matches!(bytes.get(length), None | Some(b'.' | b'[' | b'\\' | b'$')) {
         length = length.saturating_sub(1);
     }
     if may_have_branches(bytes) {
@@ -156,15 +150,26 @@ mod tests {
         let check = |regex, expected| assert_eq!(start_of_regex(regex), expected, "{regex}");
         check("/api/v[0-9]+/.*", "/api/v");
         check("^/api/.*", "/api/");
-        check("/api/(v1|v2)/.*", "/api/");
-        check("/api/(?:v1|v2)/.*", "/api/");
+        check("/api/(v1|v2)/.*", "/api");
+        check("/api/(?:v1|v2)/.*", "/api");
         check("Mozilla/5.0 .*", "Mozilla/5");
         check(r"shop\.example", "shop");
         check("abc", "abc");
         check("abc?", "ab");
         check("abc*d", "ab");
         check("abc{0,2}", "ab");
-        check("abc+", "abc");
+        check("abc$", "abc");
+        for optional in [
+            "abc+",
+            "abc+*",
+            "abc+??",
+            "abc+{0,1}",
+            "abc(?i)?",
+            "abc(?x) ?",
+            "abc??",
+        ] {
+            check(optional, "ab");
+        }
         check(".*bot.*", "");
         check("(?i)abc", "");
         check("", "");

@@ -1,10 +1,9 @@
 //! Rules by a text that must be somewhere in a value, found in one pass over it.
 //!
-//! Of each text one piece of four bytes is the key: the one that the fewest other texts have. The pass
+//! Of each text one piece of four bytes is the key, one that few other texts have. The pass
 //! looks at every four bytes of the value, first in a bit set and then, if the bit is there, in a hash
-//! table. So a hundred prefixes cost what one costs, and what a request sends at length costs some ten
-//! instructions a byte, however many rules there are: a rule is proposed once, how often its piece may
-//! stand there.
+//! table. So a hundred prefixes cost hardly more than one. A rule has one text, and so is proposed once, however
+//! often its piece stands there.
 
 use super::keys::{Needle, SHORTEST};
 use super::table::Table;
@@ -14,6 +13,9 @@ type Piece = [u8; SHORTEST];
 
 /// At most this many pieces, so that those found in a request have a place on the stack.
 const MAX_PIECES: usize = 1024;
+
+/// So much of a text is looked at for its key: whoever configures long ones waits no longer for it.
+const LONGEST: usize = 64;
 
 /// A bit for each of them.
 type Bits = [u64; MAX_PIECES / 64];
@@ -33,19 +35,27 @@ pub(super) struct Needles {
 #[derive(Default)]
 pub(super) struct Found(Bits);
 
-/// How often a piece is in the texts of one place.
-#[derive(Default)]
+/// How often a piece is in the texts of one place, by its hash: it only says which is the rarer.
 pub(super) struct Frequency {
     texts: usize,
-    pieces: Table<usize>,
+    pieces: [u16; MAX_PIECES],
+}
+
+impl Default for Frequency {
+    fn default() -> Self {
+        Self {
+            texts: 0,
+            pieces: [0; MAX_PIECES],
+        }
+    }
 }
 
 impl Frequency {
     /// Counts a text and its pieces.
     pub(super) fn count(&mut self, text: &[u8]) {
         self.texts = self.texts.saturating_add(1);
-        for piece in pieces(text) {
-            if let Some(number) = self.pieces.entry(piece, || 0) {
+        for piece in keys(text) {
+            if let Some(number) = self.pieces.get_mut(hash(piece)) {
                 *number = number.saturating_add(1);
             }
         }
@@ -56,15 +66,15 @@ impl Frequency {
         self.texts
     }
 
-    fn of(&self, piece: &Piece) -> usize {
-        self.pieces.get(piece).copied().unwrap_or_default()
+    fn of(&self, piece: &Piece) -> u16 {
+        self.pieces.get(hash(piece)).copied().unwrap_or_default()
     }
 }
 
 impl Needles {
-    /// Adds the next rule by a text of its; false if there is no room for it.
+    /// Adds the next rule by its text; false if there is no room for it.
     pub(super) fn add(&mut self, rule: usize, needle: &Needle<'_>, frequency: &Frequency) -> bool {
-        let rarest = pieces(needle.text).min_by_key(|piece| frequency.of(piece));
+        let rarest = keys(needle.text).min_by_key(|piece| frequency.of(piece));
         let Some(piece) = rarest else {
             return false;
         };
@@ -74,10 +84,7 @@ impl Needles {
         let Some(rules) = self.rules.entry(piece, Vec::new) else {
             return false;
         };
-        // Two texts of a rule may have the same piece.
-        if rules.last() != Some(&rule) {
-            rules.push(rule);
-        }
+        rules.push(rule);
         let (word, bit) = place(hash(piece));
         if let Some(word) = self.marks.get_mut(word) {
             *word |= bit;
@@ -127,6 +134,11 @@ impl Found {
             bits.map(move |bit| at.wrapping_mul(64).wrapping_add(bit as usize))
         })
     }
+}
+
+/// The pieces of a text that it may be found by.
+fn keys(text: &[u8]) -> impl Iterator<Item = &Piece> {
+    pieces(text.get(..LONGEST).unwrap_or(text))
 }
 
 fn pieces(text: &[u8]) -> impl Iterator<Item = &Piece> {

@@ -78,7 +78,7 @@ impl Rules {
             rules.rules.push(rule);
             let found = match key {
                 Key::Values(slot, values) => rules.index(number, slot, &values),
-                Key::Needles(needles) => rules.index_by_text(number, &needles, &frequencies),
+                Key::Needle(needle) => rules.index_by_text(number, &needle, &frequencies),
                 Key::Nothing => false,
             };
             if !found {
@@ -101,20 +101,18 @@ impl Rules {
         true
     }
 
-    /// False if not all of the texts find it: it has to be tried then.
+    /// False if it has to be tried.
     fn index_by_text(
         &mut self,
         rule: usize,
-        texts: &[Needle<'_>],
+        needle: &Needle<'_>,
         frequencies: &Frequencies,
     ) -> bool {
-        texts.iter().all(|needle| {
-            let of_place = frequencies.iter().find(|(place, _)| *place == needle.place);
-            of_place.is_some_and(|(_, frequency)| {
-                frequency.texts() >= FEW
-                    && entry(&mut self.needles, needle.place)
-                        .is_some_and(|needles| needles.add(rule, needle, frequency))
-            })
+        let of_place = frequencies.iter().find(|(place, _)| *place == needle.place);
+        of_place.is_some_and(|(_, frequency)| {
+            frequency.texts() >= FEW
+                && entry(&mut self.needles, needle.place)
+                    .is_some_and(|needles| needles.add(rule, needle, frequency))
         })
     }
 
@@ -219,12 +217,9 @@ fn entry<K: PartialEq, T: Default>(all: &mut Vec<(K, T)>, key: K) -> Option<&mut
 }
 
 fn count_texts(key: &Key<'_>, frequencies: &mut Frequencies) {
-    let Key::Needles(needles) = key else {
-        return;
-    };
-    for needle in needles {
-        if let Some(frequency) = entry(frequencies, needle.place) {
-            frequency.count(needle.text);
-        }
+    if let Key::Needle(needle) = key
+        && let Some(frequency) = entry(frequencies, needle.place)
+    {
+        frequency.count(needle.text);
     }
 }

@@ -61,6 +61,19 @@ fn text() -> impl Strategy<Value = String> {
     "[xy]{3,6}"
 }
 
+/// One that begins with a text, or seems to: whatever can take its last letter away follows.
+fn regex() -> impl Strategy<Value = String> {
+    let behind = [
+        "", ".", ".*", "[xy]", "[xy]*", "\\w", "+", "?", "*", "{0}", "{0,1}", "{1}", "+?", "??",
+        "+*", "+{0}", "(?i)", "(?i)?", "(?i)*", "(?x) ?", "(x|y)", "(?:x|y)*", "(x)?", "|y", "|x|",
+        "$", "$*", "\\b", "\\b?",
+    ];
+    let behind = || proptest::sample::select(behind.to_vec());
+    let all = (text(), behind(), "[xy]{0,2}", behind());
+    all.prop_map(|(text, one, more, two)| format!("{text}{one}{more}{two}"))
+        .prop_filter("no regex", |regex| regex_lite::Regex::new(regex).is_ok())
+}
+
 /// Rules that need a text, so many in one place that they are found by it, among others; or all of
 /// them at the beginning of a value, beyond which no index looks then.
 fn rules_by_text() -> impl Strategy<Value = Vec<Rule>> {
@@ -69,7 +82,7 @@ fn rules_by_text() -> impl Strategy<Value = Vec<Rule>> {
             1 => text().prop_map(Test::Exact),
             1 => proptest::collection::vec(text(), 1..3).prop_map(Test::In),
             3 => text().prop_map(Test::Prefix),
-            3 => (text(), "[xy.]|\\.[*+?]|[xy][*?]").prop_map(|(a, b)| Test::Regex(format!("{a}{b}"))),
+            3 => regex().prop_map(Test::Regex),
         ]
         .boxed()
     };
@@ -85,22 +98,28 @@ fn rules_by_text() -> impl Strategy<Value = Vec<Rule>> {
 }
 
 fn by_text(test: impl Fn() -> BoxedStrategy<Test>) -> impl Strategy<Value = Vec<Rule>> {
-    let header = || {
-        test().prop_map(|test| {
-            let name = "m".to_owned();
-            Condition::Header(Named { name, test })
+    let named = || {
+        let name = "m".to_owned();
+        test().prop_map(move |test| Named {
+            name: name.clone(),
+            test,
         })
     };
-    let path = || test().prop_map(Condition::Path);
+    let leaf = prop_oneof![
+        named().prop_map(Condition::Header),
+        named().prop_map(Condition::Cookie),
+        named().prop_map(Condition::Query),
+        test().prop_map(Condition::Path),
+    ];
+    let two = || (leaf.clone(), leaf.clone());
     let one = prop_oneof![
-        4 => header(),
-        4 => path(),
-        2 => (header(), path()).prop_map(|(a, b)| Condition::All(vec![a, b])),
-        2 => (header(), path()).prop_map(|(a, b)| Condition::Any(vec![a, b])),
-        1 => header().prop_map(|a| Condition::Not(Box::new(a))),
+        8 => leaf.clone(),
+        2 => two().prop_map(|(a, b)| Condition::All(vec![a, b])),
+        2 => two().prop_map(|(a, b)| Condition::Any(vec![a, b])),
+        1 => leaf.clone().prop_map(|a| Condition::Not(Box::new(a))),
         1 => condition(),
     ];
-    proptest::collection::vec(one, 1..24).prop_map(numbered)
+    proptest::collection::vec(one, 1..40).prop_map(numbered)
 }
 
 /// Another text, or none.
@@ -110,15 +129,16 @@ fn more() -> impl Strategy<Value = String> {
 
 /// What has a text or two of them, one after the other.
 fn asked_with_texts() -> impl Strategy<Value = Asked> {
-    let values = proptest::collection::vec(("m", text(), more()), 0..3).prop_map(|all| {
-        let pair = |(name, a, b): (String, String, String)| (name, format!("{a}{b}"));
-        all.into_iter().map(pair).collect()
-    });
-    (values, text(), more()).prop_map(|(headers, a, b)| Asked {
+    let value = || (text(), more()).prop_map(|(a, b)| format!("{a}{b}"));
+    let pairs = || {
+        let pair = value().prop_map(|value| ("m".to_owned(), value));
+        proptest::collection::vec(pair, 0..3)
+    };
+    (pairs(), pairs(), pairs(), value()).prop_map(|(headers, cookies, parameters, path)| Asked {
         headers,
-        cookies: Vec::new(),
-        parameters: Vec::new(),
-        path: format!("{a}{b}"),
+        cookies,
+        parameters,
+        path,
         method: "x".to_owned(),
     })
 }
@@ -234,20 +254,30 @@ fn policy(rules: &[Rule]) -> (Policy, String) {
     )
 }
 
-/// The index by texts has room for 1,024; the rules behind are tried.
+/// Texts that differ in their last byte alone; and more than the index by texts has room for, 1,024.
 #[test]
-fn more_texts_than_the_index_holds_are_found_as_well() {
-    let prefix = |number| Condition::Path(Test::Prefix(format!("/{number:04}/")));
-    let rules = numbered((0..1_500).map(prefix).collect());
-    let paths = ["/0000/", "/1023/x", "/1024/x", "/1499/", "/1500/", "/"];
-    let all = paths.map(|path| Asked {
+fn rules_are_found_by_the_end_of_their_texts_and_beyond_the_room_of_the_index() {
+    let check = |text: &dyn Fn(usize) -> String, count, paths: &[&str]| {
+        for test in [Test::Prefix, Test::Suffix, Test::Contains] {
+            let rule = |number| Condition::Path(test(text(number)));
+            let all: Vec<Asked> = paths.iter().copied().map(asked_for).collect();
+            agrees(&numbered((0..count).map(rule).collect()), &all).expect("the same rules");
+        }
+    };
+    let teams = ["/team-0", "/team-7", "/team-7/x", "/team-8", "/x/team-3"];
+    check(&|number| format!("/team-{number}"), 8, &teams);
+    let many = ["/0000/", "/1023/x", "/1024/x", "/1499/", "/1500/", "/"];
+    check(&|number| format!("/{number:04}/"), 1_500, &many);
+}
+
+fn asked_for(path: &str) -> Asked {
+    Asked {
         headers: Vec::new(),
         cookies: Vec::new(),
         parameters: Vec::new(),
         path: path.to_owned(),
         method: "x".to_owned(),
-    });
-    agrees(&rules, &all).expect("the same rules");
+    }
 }
 
 fn agrees(rules: &[Rule], all: &[Asked]) -> Result<(), TestCaseError> {

@@ -17,6 +17,7 @@ const FILES: &[(&str, &str)] = &[
     ("pins", include_str!("pins.json")),
     ("pin-forms", include_str!("pin-forms.json")),
     ("rules", include_str!("rules.json")),
+    ("rules-by-text", include_str!("rules-by-text.json")),
     ("rule-shares", include_str!("rule-shares.json")),
     ("units", include_str!("units.json")),
     ("no-unit-default", include_str!("no-unit-default.json")),

@@ -81,7 +81,7 @@ fn user(part: std::ops::Range<u32>) -> (String, u64) {
 }
 
 /// A class, and a response that is of it.
-fn classes() -> [(&'static str, Response); 6] {
+fn classes() -> [(&'static str, Response); 10] {
     let with = |code, flags| Response {
         code,
         flags,
@@ -93,6 +93,10 @@ fn classes() -> [(&'static str, Response); 6] {
         ("5xx", with(503, 0)),
         ("reset", with(503, 1 << 6)),
         ("reset", with(200, 1 << 4)),
+        ("reset", with(404, 1 << 4)),
+        ("cancelled", with(404, 1 << 14)),
+        ("5xx", with(504, 1 << 2)),
+        ("ok", with(101, 1 << 4)),
         ("cancelled", with(0, 1 << 14)),
     ]
 }
@@ -357,6 +361,39 @@ fn a_question_lasts_as_long_as_its_configuration() {
     check(&[], 0, 0);
     check(&[("x-user-id", &user)], 1, 1);
     check(&[("x-user-id", &user)], 1, 1);
+}
+
+/// A plugin that ends forgets it, or the last of its streams does.
+#[test]
+fn a_question_is_forgotten_with_the_last_that_may_ask_it() {
+    let mut vm = vm(false);
+    let (user, _) = user(0..200_000);
+    let headers: [(&[u8], &[u8]); 2] = [(b":authority", b"shop"), (b"x-user-id", user.as_bytes())];
+    vm.host(|host| host.response = ok());
+    let mut begun = |vm: &mut Vm, root| {
+        let stream = vm.begin(root);
+        vm.decide(stream, &headers);
+        vm.respond(stream);
+        stream
+    };
+    let known = |vm: &Vm| vm.host(|host| host.expressions.len());
+    for outlived in [false, true] {
+        let root = vm.add(&CONFIG.replace("EVIDENCE", "{}"));
+        let asked = begun(&mut vm, root);
+        vm.end(asked);
+        assert_eq!(known(&vm), 1);
+        let last = outlived.then(|| begun(&mut vm, root));
+        vm.end(root);
+        assert_eq!(known(&vm), usize::from(outlived));
+        if let Some(last) = last {
+            assert!(
+                vm.end(last)
+                    .iter()
+                    .any(|effect| effect.contains("class=.=ok"))
+            );
+        }
+        assert_eq!(known(&vm), 0);
+    }
 }
 
 /// A host that says nothing of a response gives no reason to fail a request.

@@ -134,3 +134,60 @@ fn a_large_config_takes_little_however_often_it_is_replaced() {
         assert!(now.most <= first.most + policy, "{now:?}");
     }
 }
+
+/// Whatever one canary is long for: natively, and in bytes of its text.
+#[test]
+fn a_long_canary_takes_in_proportion_to_its_text() {
+    // Each in a thread of its own, whose ledger begins with it.
+    let check = |what: &'static str, rules: &str, times: i64| {
+        let config = canary(&format!(
+            r#""rules": [{rules}], "unit": [{{"header": "x-user-id"}}]"#
+        ));
+        let length = config.len() as i64;
+        let configured = std::thread::spawn(move || {
+            let vm = Vm::start();
+            let before = ledger().bytes;
+            assert!(vm.configure(&config), "{what}: {:?}", vm.log());
+            ledger().most - before
+        });
+        let most = configured.join().unwrap();
+        assert!(most <= times * length, "{what}: {most} for {length}");
+    };
+    let joined = |text: &dyn Fn(usize) -> String, number: usize| {
+        let all: Vec<String> = (0..number).map(text).collect();
+        all.join(",")
+    };
+    let rule = |number, when: &str| {
+        format!(r#"{{"name": "rule-{number}", "route": "canary", "when": {when}}}"#)
+    };
+    // No two have much in common.
+    let id = |number: usize| (number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let users = joined(&|number| format!(r#""{:016x}""#, id(number)), 20_000);
+    let one = format!(r#"{{"header": {{"name": "x-user-id", "in": [{users}]}}}}"#);
+    check("a rule of many values", &rule(0, &one), 23);
+    let either =
+        format!(r#"{{"any": [{one}, {{"cookie": {{"name": "tester", "present": true}}}}]}}"#);
+    check(
+        "one of many values, or something else",
+        &rule(0, &either),
+        19,
+    );
+    check(
+        "many paths",
+        &rule(0, &format!(r#"{{"path": {{"in": [{users}]}}}}"#)),
+        18,
+    );
+    let by_path = |number| {
+        let when = format!(r#"{{"path": {{"prefix": "/{:016x}/"}}}}"#, id(number));
+        rule(number, &when)
+    };
+    check("many rules", &joined(&by_path, 5_000), 30);
+    let by_long_path = |number| {
+        let when = format!(
+            r#"{{"path": {{"prefix": "/{number}{}"}}}}"#,
+            "/x".repeat(500)
+        );
+        rule(number, &when)
+    };
+    check("many rules of long texts", &joined(&by_long_path, 500), 7);
+}

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use coalmine_integration::behaviour::{BEHAVE, BEHAVE_AT_FIRST, Behaviour};
 use coalmine_integration::client::Request;
+use coalmine_integration::envoy::Launch;
 use coalmine_integration::raw;
 use coalmine_integration::series::{self, Samples};
 use coalmine_manifests::File;
@@ -11,7 +12,7 @@ use coalmine_manifests::envoy::{self as target, Options};
 use serde_json::{Value, json};
 
 use crate::arms::{Drawing, Ledger};
-use crate::setting::{PATIENCE, Setting, read};
+use crate::setting::{BINARY, PATIENCE, Setting, read};
 
 /// 30 % of the users in the canary, as many in the control cohort.
 pub(crate) const SHOP: &str = "
@@ -216,6 +217,37 @@ fn check_ways(canaries: &str, drawing: Drawing<'_>, cluster: &Value) {
     assert_counted(&setting, &ledger);
     setting.assert_both_workers();
     setting.end_without_problems();
+}
+
+/// What comes back into the module's memory is dear, so a good response must be asked about without.
+#[test]
+fn how_a_response_ended_is_asked_without_an_answer_in_memory() {
+    let launch = Launch::new(&*BINARY).log_level("trace");
+    let setting = Setting::launch(launch, read(SHOP), |_| (), |_, _| ()).unwrap();
+    let client = setting.client();
+    let drawn = (0..)
+        .map(unit)
+        .find(|unit| DRAWING.place(unit).0 == "canary");
+    let request = Request::get("/")
+        .header("host", "shop")
+        .header("x-user-id", drawn.unwrap());
+    for _ in 0..3 {
+        assert_eq!(client.send(&request).unwrap().status, 200);
+    }
+    let asked = || {
+        let log = setting.stand.envoy.log();
+        let calls = |name: &str| log.matches(&format!("[vm->host] env.{name}(")).count();
+        (
+            calls("proxy_call_foreign_function"),
+            calls("proxy_get_property"),
+        )
+    };
+    let until = Instant::now() + PATIENCE;
+    while asked().0 < 4 && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    // Made known once by the worker that has the connection, and then asked.
+    assert_eq!(asked(), (4, 0));
 }
 
 #[test]

@@ -36,9 +36,9 @@ const REACHED: [(&str, u64); 7] = [
     (KNOWN_TOKEN, 35_170),
 ];
 
-/// Bytes of the module as it ships: what was reached with rustup's compiler (379,174), and 6 %, since
+/// Bytes of the module as it ships: what was reached with rustup's compiler (387,562), and 6 %, since
 /// Debian's makes it some larger. Every proxy compiles all of them at every push.
-const MODULE_BYTES: u64 = 401_900;
+const MODULE_BYTES: u64 = 410_800;
 
 /// KiB of a worker's virtual machine with a large config: the most of four runs, which scatter by 4 %.
 const LARGE_KIB_REACHED: u64 = 1_743;
