@@ -370,7 +370,7 @@ fn a_question_is_forgotten_with_the_last_that_may_ask_it() {
     let (user, _) = user(0..200_000);
     let headers: [(&[u8], &[u8]); 2] = [(b":authority", b"shop"), (b"x-user-id", user.as_bytes())];
     vm.host(|host| host.response = ok());
-    let mut begun = |vm: &mut Vm, root| {
+    let begun = |vm: &mut Vm, root| {
         let stream = vm.begin(root);
         vm.decide(stream, &headers);
         vm.respond(stream);
