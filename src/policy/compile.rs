@@ -1,11 +1,11 @@
 //! From the config as written to the plan that decides.
 
-use super::condition::{Condition, Test};
+use super::condition::{Condition, Test, start_of_regex};
 use super::cookie::{UnitCookie, name_of};
 use super::guarded::Guarded;
 use super::heritage::Heritage;
 use super::hosts::{Hosts, host_names};
-use super::keys::{Key, start_of_regex};
+use super::keys::Key;
 use super::line::{FixedShares, Growth, Line, RampPoint, Territory};
 use super::reads::{Reads, Slot, Source};
 use super::rules::{Rule, RuleOutcome, Rules};

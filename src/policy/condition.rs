@@ -105,3 +105,91 @@ impl Test {
         }
     }
 }
+
+/// What every value begins with that a regex matches as a whole, as far as that can be told without
+/// parsing it: the letters, digits and a few signs that it begins with.
+pub(super) fn start_of_regex(regex: &str) -> &str {
+    let literal = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_=:; ,%@".contains(&byte);
+    let regex = regex.strip_prefix('^').unwrap_or(regex);
+    let bytes = regex.as_bytes();
+    let mut length = bytes.iter().take_while(|byte| literal(**byte)).count();
+    // A quantifier takes the last of them along, also one behind flags, `a(?i)?`: it stays only before the end
+    // and what a quantifier takes instead.
+    if !matches!(bytes.get(length), None | Some(b'.' | b'[' | b'\\' | b'$')) {
+        length = length.saturating_sub(1);
+    }
+    if may_have_branches(bytes) {
+        return "";
+    }
+    regex.get(..length).unwrap_or("")
+}
+
+/// Whether a regex may have a `|` that stands in no group. Classes and flags could hide a parenthesis,
+/// so with them any `|` counts.
+fn may_have_branches(regex: &[u8]) -> bool {
+    let mut depth = 0usize;
+    let mut unclear = false;
+    let mut rest = regex;
+    while let Some((byte, behind)) = rest.split_first() {
+        rest = behind;
+        match byte {
+            b'\\' => rest = rest.get(1..).unwrap_or_default(),
+            b'[' => unclear = true,
+            b'(' => {
+                unclear |= rest.starts_with(b"?") && !rest.starts_with(b"?:");
+                depth = depth.saturating_add(1);
+            }
+            b')' => depth = depth.saturating_sub(1),
+            b'|' if depth == 0 || unclear => return true,
+            _ => {}
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_regex_begins_with_what_all_its_matches_begin_with() {
+        let check = |regex, expected| assert_eq!(start_of_regex(regex), expected, "{regex}");
+        check("/api/v[0-9]+/.*", "/api/v");
+        check("^/api/.*", "/api/");
+        check("/api/(v1|v2)/.*", "/api");
+        check("/api/(?:v1|v2)/.*", "/api");
+        check("Mozilla/5.0 .*", "Mozilla/5");
+        check(r"shop\.example", "shop");
+        check("abc", "abc");
+        check("abc?", "ab");
+        check("abc*d", "ab");
+        check("abc{0,2}", "ab");
+        check("abc$", "abc");
+        for optional in [
+            "abc+",
+            "abc+*",
+            "abc+??",
+            "abc+{0,1}",
+            "abc(?i)?",
+            "abc(?x) ?",
+            "abc??",
+        ] {
+            check(optional, "ab");
+        }
+        check(".*bot.*", "");
+        check("(?i)abc", "");
+        check("", "");
+        for branches in [
+            "abc|def",
+            "ab(c)|def",
+            r"abc\(|def",
+            r"abc\\|def",
+            "ab[(]|def",
+            "ab[c|d]",
+            "ab(?x: # (\n)|def",
+            "abc)|(def",
+        ] {
+            check(branches, "");
+        }
+    }
+}

@@ -5,11 +5,11 @@
 //! table. So a hundred prefixes cost hardly more than one. A rule has one text, and so is proposed once, however
 //! often its piece stands there.
 
-use super::keys::{Needle, SHORTEST};
+use super::keys::SHORTEST;
 use super::table::Table;
 
 /// Four bytes.
-type Piece = [u8; SHORTEST];
+pub(super) type Piece = [u8; SHORTEST];
 
 /// At most this many pieces, so that those found in a request have a place on the stack.
 const MAX_PIECES: usize = 1024;
@@ -36,48 +36,36 @@ pub(super) struct Needles {
 pub(super) struct Found(Bits);
 
 /// How often a piece is in the texts of one place, by its hash: it only says which is the rarer.
-pub(super) struct Frequency {
-    texts: usize,
-    pieces: [u16; MAX_PIECES],
-}
+pub(super) struct Frequency([u16; MAX_PIECES]);
 
 impl Default for Frequency {
     fn default() -> Self {
-        Self {
-            texts: 0,
-            pieces: [0; MAX_PIECES],
-        }
+        Self([0; MAX_PIECES])
     }
 }
 
 impl Frequency {
-    /// Counts a text and its pieces.
+    /// Counts the pieces of a text.
     pub(super) fn count(&mut self, text: &[u8]) {
-        self.texts = self.texts.saturating_add(1);
         for piece in keys(text) {
-            if let Some(number) = self.pieces.get_mut(hash(piece)) {
+            if let Some(number) = self.0.get_mut(hash(piece)) {
                 *number = number.saturating_add(1);
             }
         }
     }
 
-    /// How many texts there are.
-    pub(super) fn texts(&self) -> usize {
-        self.texts
-    }
-
-    fn of(&self, piece: &Piece) -> u16 {
-        self.pieces.get(hash(piece)).copied().unwrap_or_default()
+    /// The rarest piece of a text, and how often it is in all of them.
+    pub(super) fn rarest<'t>(&self, text: &'t [u8]) -> Option<(&'t Piece, u16)> {
+        let often = |piece| self.0.get(hash(piece)).copied().unwrap_or_default();
+        let pieces = keys(text).map(|piece| (piece, often(piece)));
+        pieces.min_by_key(|(_, often)| *often)
     }
 }
 
 impl Needles {
-    /// Adds the next rule by its text; false if there is no room for it.
-    pub(super) fn add(&mut self, rule: usize, needle: &Needle<'_>, frequency: &Frequency) -> bool {
-        let rarest = keys(needle.text).min_by_key(|piece| frequency.of(piece));
-        let Some(piece) = rarest else {
-            return false;
-        };
+    /// Adds the next rule by a piece of its text, which stands within the first `reach` bytes of a value;
+    /// false if there is no room for it.
+    pub(super) fn add(&mut self, rule: usize, piece: &Piece, reach: usize) -> bool {
         if self.rules.len() >= MAX_PIECES && self.rules.get(piece).is_none() {
             return false;
         }
@@ -89,7 +77,7 @@ impl Needles {
         if let Some(word) = self.marks.get_mut(word) {
             *word |= bit;
         }
-        self.reach = self.reach.max(needle.reach);
+        self.reach = self.reach.max(reach);
         true
     }
 

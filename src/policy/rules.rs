@@ -3,8 +3,8 @@
 //! A rule that can match only when some value equals one of a few constants is found by that value
 //! in a hash table, and one that needs a text in a value by that text, where several do ([`needles`]);
 //! the others are tried in turn, and passed over without a look at their condition
-//! when a value they need is not in the request. So a thousand rules by exact value, or by prefix, cost what one
-//! costs. The index proposes, the condition decides: both ways give the same answer, which a
+//! when a value they need is not in the request. So a thousand rules by exact value cost what one
+//! costs, and as many by prefix hardly more. The index proposes, the condition decides: both ways give the same answer, which a
 //! property test holds them to.
 //!
 //! [`needles`]: super::needles
@@ -21,8 +21,8 @@ use crate::Request;
 /// With fewer texts than this in one place each is looked for by itself.
 const FEW: usize = 6;
 
-/// How often pieces of texts are in those of each place.
-type Frequencies = Vec<(Place, Frequency)>;
+/// How often pieces are in the texts of a place.
+type Frequencies = (Place, Frequency);
 
 /// The rules of a canary.
 #[derive(Debug, Default)]
@@ -70,15 +70,12 @@ impl Rules {
     /// Rules in their order, each with what it can be found by.
     pub(super) fn of(all: Vec<(Rule, Key<'_>)>) -> Self {
         let mut rules = Self::default();
-        let mut frequencies = Vec::new();
-        for (_, key) in &all {
-            count_texts(key, &mut frequencies);
-        }
+        let frequencies = frequencies(&all);
         for (number, (rule, key)) in all.into_iter().enumerate() {
             rules.rules.push(rule);
             let found = match key {
                 Key::Values(slot, values) => rules.index(number, slot, &values),
-                Key::Needle(needle) => rules.index_by_text(number, &needle, &frequencies),
+                Key::Needles(texts) => rules.index_by_text(number, &texts, &frequencies),
                 Key::Nothing => false,
             };
             if !found {
@@ -101,18 +98,16 @@ impl Rules {
         true
     }
 
-    /// False if it has to be tried.
-    fn index_by_text(
-        &mut self,
-        rule: usize,
-        needle: &Needle<'_>,
-        frequencies: &Frequencies,
-    ) -> bool {
-        let of_place = frequencies.iter().find(|(place, _)| *place == needle.place);
-        of_place.is_some_and(|(_, frequency)| {
-            frequency.texts() >= FEW
-                && entry(&mut self.needles, needle.place)
-                    .is_some_and(|needles| needles.add(rule, needle, frequency))
+    /// By the rarest of its texts. False if it has to be tried.
+    fn index_by_text(&mut self, rule: usize, texts: &[Needle<'_>], all: &[Frequencies]) -> bool {
+        let keys = texts.iter().filter_map(|needle| {
+            let (_, frequency) = all.iter().find(|(place, _)| *place == needle.place)?;
+            Some((needle, frequency.rarest(needle.text)?))
+        });
+        let rarest = keys.min_by_key(|(_, (_, often))| *often);
+        rarest.is_some_and(|(needle, (piece, _))| {
+            entry(&mut self.needles, needle.place)
+                .is_some_and(|needles| needles.add(rule, piece, needle.reach))
         })
     }
 
@@ -216,10 +211,30 @@ fn entry<K: PartialEq, T: Default>(all: &mut Vec<(K, T)>, key: K) -> Option<&mut
     all.get_mut(place).map(|(_, value)| value)
 }
 
-fn count_texts(key: &Key<'_>, frequencies: &mut Frequencies) {
-    if let Key::Needle(needle) = key
-        && let Some(frequency) = entry(frequencies, needle.place)
-    {
-        frequency.count(needle.text);
+/// How often pieces are in the texts of the places where there are enough of them.
+fn frequencies(all: &[(Rule, Key<'_>)]) -> Vec<Frequencies> {
+    let needles = || {
+        let needles = all.iter().map(|(_, key)| match key {
+            Key::Needles(needles) => needles.as_slice(),
+            Key::Values(..) | Key::Nothing => &[],
+        });
+        needles.flatten()
+    };
+    let mut texts: Vec<(Place, usize)> = Vec::new();
+    for needle in needles() {
+        if let Some(texts) = entry(&mut texts, needle.place) {
+            *texts = texts.saturating_add(1);
+        }
     }
+    let enough = texts.iter().filter(|(_, texts)| *texts >= FEW);
+    let mut found: Vec<Frequencies> = enough
+        .map(|(place, _)| (*place, Frequency::default()))
+        .collect();
+    for needle in needles() {
+        let of_place = found.iter_mut().find(|(place, _)| *place == needle.place);
+        if let Some((_, frequency)) = of_place {
+            frequency.count(needle.text);
+        }
+    }
+    found
 }

@@ -244,4 +244,9 @@ fn whether_it_says_who_is_who() {
         "header:x-user-id cookie:coalmine-unit",
     );
     check(json!([]), "random", &line(""), none(), "");
+    check(json!([]), "default", &line(""), none(), "");
+    let address = "source-address";
+    check(json!([]), address, &line(""), none(), address);
+    let issued = "cookie:coalmine-unit";
+    check(json!([]), "issue-cookie", &line(""), none(), issued);
 }

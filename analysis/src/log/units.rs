@@ -5,12 +5,9 @@ use coalmine::config::{Canary, UNIT_COOKIE, UnitSource, WhenNoUnit};
 
 impl Reader {
     /// Where this canary looks for units, if no line had a field for any of these places, and what is asked
-    /// beside the log has none there either: each request is then one of somebody new.
+    /// beside the log has none there either: each request is then one of somebody new, or of nobody.
     pub fn without_units(&self, canary: &Canary) -> Option<Vec<Part>> {
         let spec = &canary.spec;
-        if spec.unit.is_empty() {
-            return None;
-        }
         let mut places: Vec<Part> = spec.unit.iter().map(place).collect();
         match spec.when_no_unit {
             WhenNoUnit::IssueCookie => {
@@ -21,7 +18,7 @@ impl Reader {
             WhenNoUnit::SourceAddress => places.push(Part::SourceAddress),
             WhenNoUnit::Default | WhenNoUnit::Random => {}
         }
-        let told = places.iter().any(|place| self.tells(place));
+        let told = places.is_empty() || places.iter().any(|place| self.tells(place));
         (!told).then_some(places)
     }
 

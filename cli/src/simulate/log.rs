@@ -171,8 +171,11 @@ fn finished(
         && read.without_units.len() == drawn.len()
     {
         let place = first.looked_in.first().map_or("", String::as_str);
+        let canaries = &read.without_units;
+        let canaries: Vec<String> = canaries.iter().map(WithoutUnits::to_string).collect();
         return Err(Failure::refused(format!(
-            "{name} does not say who is who: {first}; say which field it is, like --map user={place}{}",
+            "{name} does not say who is who: {}; say which field it is, like --map user={place}{}",
+            canaries.join("; "),
             unknown(&reader.lines)
         )));
     }
@@ -231,7 +234,7 @@ impl fmt::Display for WithoutUnits {
         let places = self.looked_in.join(" or ");
         write!(
             f,
-            "{} tells users apart by {places}, which is none of its fields",
+            "{} tells users apart by {places}, and no field is that",
             self.canary
         )
     }

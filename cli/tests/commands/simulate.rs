@@ -141,7 +141,7 @@ fn what_is_refused() {
         "line 2: none of its fields is known; say which is what with --map; the fields that mean nothing here are \"a\", \"b\"",
     );
     let who = "- does not say who is who: bookinfo/reviews tells users apart by header:x-user-id or cookie:session or \
-               cookie:coalmine-unit, which is none of its fields; say which field it is, like --map user=header:x-user-id";
+               cookie:coalmine-unit, and no field is that; say which field it is, like --map user=header:x-user-id";
     let columns = "path,user\n/,ada\n";
     check(
         "sound.yaml --log -",
@@ -191,7 +191,7 @@ spec:
         let arguments = format!("simulate sound.yaml {} --log - {more}", file.display());
         let ran = coalmine_with(&arguments, log);
         assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{log}");
-        let line = "the log does not say who is who: cart tells users apart by cookie:cart, which is none of its fields\n";
+        let line = "the log does not say who is who: cart tells users apart by cookie:cart, and no field is that\n";
         assert_eq!(ran.stdout.contains(line), named, "{log}: {ran}");
     };
     let both = "authority,x-user-id\nreviews,ada\ncart,ada\n";

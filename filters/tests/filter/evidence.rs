@@ -5,7 +5,7 @@ use coalmine::bucket::Bucket;
 use std::time::Duration;
 
 /// 20 % of the users in the canary.
-const CONFIG: &str = r#"{
+pub(crate) const CONFIG: &str = r#"{
   "apiVersion": "coalmine.dev/v1alpha1", "kind": "Plugin", "canaries": [{
     "apiVersion": "coalmine.dev/v1alpha1", "kind": "Canary", "metadata": {"name": "shop"},
     "spec": {
@@ -22,7 +22,7 @@ const CONFIG: &str = r#"{
   }]
 }"#;
 
-fn vm(rest: bool) -> Vm {
+pub(crate) fn vm(rest: bool) -> Vm {
     vm_with(&format!(r#"{{"rest": {rest}}}"#))
 }
 
@@ -30,7 +30,7 @@ fn vm_with(evidence: &str) -> Vm {
     Vm::configured(&CONFIG.replace("EVIDENCE", evidence))
 }
 
-fn ok() -> Response {
+pub(crate) fn ok() -> Response {
     Response {
         code: 200,
         ..Response::default()
@@ -43,7 +43,12 @@ fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 /// What is counted of a response beside the decision.
-fn counted(vm: &mut Vm, headers: &[(&str, &str)], response: Response, after: u64) -> Vec<String> {
+pub(crate) fn counted(
+    vm: &mut Vm,
+    headers: &[(&str, &str)],
+    response: Response,
+    after: u64,
+) -> Vec<String> {
     counted_after(vm, headers, response, Duration::from_millis(after))
 }
 
@@ -70,7 +75,7 @@ fn counted_after(
 }
 
 /// The first user on a part of the line, in millionths, and the slice, by the published formula.
-fn user(part: std::ops::Range<u32>) -> (String, u64) {
+pub(crate) fn user(part: std::ops::Range<u32>) -> (String, u64) {
     let bucket = |user: &String| Bucket::of(b"shop", user.as_bytes());
     let user = (0..)
         .map(|number| format!("user-{number}"))
@@ -339,60 +344,6 @@ fn a_response_of_http_is_one_of_http_whatever_was_asked_for() {
         let expected = format!("count {arm} slice={slice} class=ok coalmine_responses");
         assert_eq!(found[0], expected, "{kind:?}");
         assert_eq!(found.len(), 2, "{found:?}");
-    }
-}
-
-/// An expression of Envoy's is made known once for a configuration, if at all, and forgotten with it.
-#[test]
-fn a_question_lasts_as_long_as_its_configuration() {
-    let mut vm = vm(false);
-    let (user, _) = user(0..200_000);
-    let mut check = |headers: &[(&str, &str)], made, known| {
-        for _ in 0..3 {
-            counted(&mut vm, headers, ok(), 12);
-        }
-        let found = vm.host(|host| (host.expressions_made, host.expressions.len()));
-        assert_eq!(found, (made, known), "{headers:?}");
-        vm.host(|host| host.expressions_made = 0);
-        let again = CONFIG.replace("EVIDENCE", "{}");
-        assert!(vm.configure(again));
-        assert!(vm.host(|host| host.expressions.is_empty()));
-    };
-    check(&[], 0, 0);
-    check(&[("x-user-id", &user)], 1, 1);
-    check(&[("x-user-id", &user)], 1, 1);
-}
-
-/// A plugin that ends forgets it, or the last of its streams does.
-#[test]
-fn a_question_is_forgotten_with_the_last_that_may_ask_it() {
-    let mut vm = vm(false);
-    let (user, _) = user(0..200_000);
-    let headers: [(&[u8], &[u8]); 2] = [(b":authority", b"shop"), (b"x-user-id", user.as_bytes())];
-    vm.host(|host| host.response = ok());
-    let begun = |vm: &mut Vm, root| {
-        let stream = vm.begin(root);
-        vm.decide(stream, &headers);
-        vm.respond(stream);
-        stream
-    };
-    let known = |vm: &Vm| vm.host(|host| host.expressions.len());
-    for outlived in [false, true] {
-        let root = vm.add(&CONFIG.replace("EVIDENCE", "{}"));
-        let asked = begun(&mut vm, root);
-        vm.end(asked);
-        assert_eq!(known(&vm), 1);
-        let last = outlived.then(|| begun(&mut vm, root));
-        vm.end(root);
-        assert_eq!(known(&vm), usize::from(outlived));
-        if let Some(last) = last {
-            assert!(
-                vm.end(last)
-                    .iter()
-                    .any(|effect| effect.contains("class=.=ok"))
-            );
-        }
-        assert_eq!(known(&vm), 0);
     }
 }
 

@@ -28,6 +28,7 @@ mod agreement;
 mod baggage;
 mod configure;
 mod contexts;
+mod ending;
 mod entropy;
 mod evidence;
 mod failures;

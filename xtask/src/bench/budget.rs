@@ -23,7 +23,7 @@ use crate::{envoy, module};
 /// | [`POLICY_CANARY`] | a header is written, and Envoy looks for the route a second time |
 /// | [`EVIDENCE_STABLE`] | nearly every request of a rollout: in no arm |
 /// | [`EVIDENCE_CANARY`] | the response is counted, which asks the host how it ended |
-/// | [`MANY_RULES`] | rules do not add up |
+/// | [`MANY_RULES`] | many rules cost hardly more than one |
 /// | [`OUT_OF_SCOPE`] | most requests of a mesh |
 /// | [`KNOWN_TOKEN`] | each request of a tester |
 const REACHED: [(&str, u64); 7] = [
