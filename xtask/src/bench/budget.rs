@@ -36,12 +36,12 @@ const REACHED: [(&str, u64); 7] = [
     (KNOWN_TOKEN, 35_170),
 ];
 
-/// Bytes of the module as it ships: what was reached with rustup's compiler (387,562), and 6 %, since
+/// Bytes of the module as it ships: what was reached with rustup's compiler (388,753), and 6 %, since
 /// Debian's makes it some larger. Every proxy compiles all of them at every push.
-const MODULE_BYTES: u64 = 410_800;
+const MODULE_BYTES: u64 = 412_000;
 
-/// KiB of a worker's virtual machine with a large config: the most of four runs, which scatter by 4 %.
-const LARGE_KIB_REACHED: u64 = 1_743;
+/// KiB of a worker's virtual machine with a large config: the most of a dozen runs, which scatter by a tenth.
+const LARGE_KIB_REACHED: u64 = 1_751;
 
 /// What was reached, and 3 %.
 fn limit(reached: u64) -> u64 {
